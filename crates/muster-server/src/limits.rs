@@ -8,8 +8,9 @@ use std::time::Duration;
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Descriptors that are left to the process itself and to collectors of metrics, before the rest is shared.
 const DESCRIPTORS_KEPT: u64 = 128;
-/// Descriptors of an open workspace: its writer has three, and four kept readers two each.
-const DESCRIPTORS_OF_A_WORKSPACE: u64 = 11;
+/// Descriptors of an open workspace: its writer has eight (two connections with two each, the index that they share, two files
+/// of the redo log, the number of the last group), and four kept readers two each.
+const DESCRIPTORS_OF_A_WORKSPACE: u64 = 16;
 /// Largest step of the wall clock that is taken, in milliseconds: one that is set right by hand or by a time server is off
 /// by less.
 pub const CLOCK_STEP_MS_MAX: i64 = 600_000;

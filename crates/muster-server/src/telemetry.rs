@@ -54,6 +54,8 @@ pub const GROUP_SIZE: &str = "muster_group_size";
 pub const COMMIT_SECONDS: &str = "muster_commit_seconds";
 /// Bytes of write-ahead log.
 pub const WAL_BYTES: &str = "muster_wal_bytes";
+/// Bytes of the redo logs that are not in the tables yet.
+pub const REDO_BYTES: &str = "muster_redo_bytes";
 /// Decisions that needed more data or work than one may.
 pub const TOO_LARGE: &str = "muster_decisions_too_large";
 /// Checkpoints done.
@@ -221,6 +223,7 @@ impl Collector for EngineFigures {
             commit_us_sum,
             group_sizes,
             wal_bytes,
+            redo_bytes,
             checkpoints,
             too_large,
             troubles,
@@ -233,6 +236,7 @@ impl Collector for EngineFigures {
         gauge(&mut encoder, CLOCK_BELIEVED, "Whether the clock can be believed", u64::from(clock.is_none()))?;
         gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
         gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;
+        gauge(&mut encoder, REDO_BYTES, "Bytes of the redo logs that are not in the tables yet", redo_bytes)?;
         counter(&mut encoder, DECISIONS, "Decisions committed", decisions)?;
         counter(&mut encoder, TOO_LARGE, "Decisions that needed more data or work than one may", too_large)?;
         counter(&mut encoder, CHECKPOINTS, "Checkpoints done", checkpoints)?;

@@ -34,6 +34,12 @@ pub struct Bounds {
     pub group_jobs: usize,
     /// Bytes of one group: bounds the pages that one transaction dirties.
     pub group_bytes: usize,
+    /// Bytes of the redo logs of all workspaces from which they are written to the tables, about; until that is done they
+    /// may take as much again. 0 = every group writes the tables itself.
+    pub redo_bytes: usize,
+    /// How long a group may be in the redo log alone before it is written to the tables. That begins up to half a second
+    /// later, and takes up to another half.
+    pub redo_age: Duration,
     /// Refused requests that wait to be written, of one queue; more are dropped (behaviour.md 4: unsynced, bounded).
     pub refused_buffer: usize,
     /// Approximate bytes of those.
@@ -72,6 +78,8 @@ impl Default for Bounds {
             queue_bytes: 64 << 20,
             group_jobs: 256,
             group_bytes: 16 << 20,
+            redo_bytes: 48 << 20,
+            redo_age: Duration::from_millis(500),
             refused_buffer: 1_000,
             refused_buffer_bytes: 8 << 20,
             refused_entries: 10_000,

@@ -8,8 +8,9 @@ use muster_core::change::Changes;
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::WorkspaceId;
+use muster_core::kinds::Route;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, LogEntry};
+use muster_core::record::{Counters, Idempotency, LogEntry};
 use muster_core::time::{Moment, Timestamp};
 use tokio::sync::oneshot;
 
@@ -112,6 +113,15 @@ pub trait Engine: Access + Send + Sync {
     /// # Errors
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError>;
+
+    /// Returns the recorded answer of an idempotency key, however old, as every decision answered before the call left it;
+    /// cheaper than a reader.
+    ///
+    /// # Errors
+    /// Those of [`Engine::read`], and of the reader.
+    fn recorded_answer(&self, id: &WorkspaceId, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        self.read(id)?.idempotency(route, key)
+    }
 
     /// Returns the health, for readiness and metrics. Does not block.
     fn health(&self) -> Health;

@@ -31,6 +31,8 @@ pub struct Health {
     pub troubles: Vec<Trouble>,
     /// Bytes of write-ahead log, over all workspaces that are open.
     pub wal_bytes: u64,
+    /// Bytes of the redo logs that are not in the tables yet, about.
+    pub redo_bytes: u64,
     /// Checkpoints done.
     pub checkpoints: u64,
     /// Decisions that were too large.
@@ -111,6 +113,7 @@ impl Gauges {
             group_sizes: std::array::from_fn(|bucket| load(&self.group_sizes[bucket])),
             troubles: Vec::new(),
             wal_bytes: 0,
+            redo_bytes: 0,
             checkpoints: load(&self.checkpoints),
             too_large: load(&self.too_large),
         }

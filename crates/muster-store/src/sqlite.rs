@@ -11,6 +11,7 @@ mod chunks;
 mod commit;
 mod directory;
 mod entry;
+mod front;
 mod group_tables;
 pub mod jsonb;
 mod reader;
@@ -18,6 +19,8 @@ mod maintenance;
 mod making;
 mod orphans;
 mod own_entry;
+mod redo;
+mod redo_tables;
 #[cfg(feature = "support")]
 mod plans;
 mod row_statements;
@@ -27,6 +30,7 @@ mod inner;
 mod state;
 mod synced;
 mod table;
+mod table_writer;
 mod errors;
 mod verify;
 mod workspace;
@@ -40,7 +44,9 @@ pub use plans::plans;
 pub use verify::{Report, WorkspaceReport, verify};
 
 use crate::clock_check::ClockCheck;
+use crate::codec::Cell;
 use crate::engine::{Adopted, Configure, Created, Engine, EngineError, Health, Job, Trouble, Workspace};
+use crate::family::Family;
 use crate::health::Gauges;
 use crate::queue::Configuring;
 use crate::queue::cores::Cores;
@@ -50,11 +56,13 @@ use crate::reader::Reader;
 use crate::sync::lock;
 use catalogue::Catalogue;
 use directory::{Directory, at};
-use inner::{Inner, closed, io, refusal};
+use errors::closed;
+use inner::{Inner, io, refusal};
 use muster_core::id::WorkspaceId;
+use muster_core::kinds::Route;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, LogEntry};
+use muster_core::record::{Counters, Idempotency, LogEntry};
 use muster_core::time::Timestamp;
 use reader::SqliteReader;
 use std::collections::BTreeMap;
@@ -104,7 +112,8 @@ impl Sqlite {
             directory,
             catalogue: Mutex::new(catalogue),
             workspaces: RwLock::new(workspaces),
-            run_queue: RunQueue::new(),
+            run_queue: RunQueue::new("committer"),
+            fill_queue: RunQueue::new("filler"),
             pause: Pause::new({
                 let cores = cores.clone();
                 move || cores.pause()
@@ -126,6 +135,7 @@ impl Sqlite {
     fn start(inner: Arc<Inner>) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io { path: "a thread".into(), error };
         inner.run_queue.start(&inner, inner.options.committers).map_err(failed)?;
+        inner.fill_queue.start(&inner, 1).map_err(failed)?;
         let shared = inner.clone();
         let thread = thread::Builder::new().name("maintenance".into());
         let maintenance = thread.spawn(move || maintenance::run(&shared)).map_err(failed)?;
@@ -198,7 +208,13 @@ impl Engine for Sqlite {
         let waited = workspace.queue.stop(&EngineError::UnknownWorkspace);
         self.inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
         // Whatever its file still holds goes with it.
-        let _unneeded = workspace.close(&mut lock(&workspace.writer));
+        {
+            let mut writer = lock(&workspace.writer);
+            if workspace.close(&mut writer, &self.inner.cores).is_err() {
+                *writer = None;
+                workspace.front.abandon(&self.inner.cores);
+            }
+        }
         // Under the catalogue's lock only what is quick: other workspaces wait for it.
         let aside = self.inner.write_catalogue(|catalogue| {
             if let Err(error) = catalogue.delete(id) {
@@ -266,6 +282,19 @@ impl Engine for Sqlite {
         Ok(Box::new(SqliteReader::open(self.inner.usable_workspace(id)?, &self.inner.cores)?))
     }
 
+    fn recorded_answer(&self, id: &WorkspaceId, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        let workspace = self.inner.usable_workspace(id)?;
+        let of = [Cell::Int(route as i64), Cell::text(key)];
+        if let Some(logged) = workspace.front.get((Family::Idempotency, &of), table::record)? {
+            return Ok(logged);
+        }
+        workspace.check_readable()?;
+        let conn = workspace.reader()?;
+        let found = group_tables::idempotency(&conn, route, key)?;
+        workspace.keep_reader(conn);
+        Ok(found)
+    }
+
     fn health(&self) -> Health {
         let mut health = self.inner.gauges.health();
         health.clock = self.inner.clock_check.distrust(&*self.inner.clock);
@@ -273,6 +302,7 @@ impl Engine for Sqlite {
         health.troubles = orphans.into_iter().map(|folder| Trouble::Orphan { folder: folder.into() }).collect();
         for workspace in self.inner.all_workspaces() {
             health.wal_bytes += workspace.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
+            health.redo_bytes += workspace.front.unfilled_bytes();
             match workspace.queue.failing() {
                 None => {}
                 Some(EngineError::Clock(why)) => health.clock = Some(why),
@@ -307,8 +337,9 @@ impl Engine for Sqlite {
             }
         }
         self.inner.run_queue.stop();
+        self.inner.fill_queue.stop();
         for workspace in &workspaces {
-            if let Err(error) = workspace.close(&mut lock(&workspace.writer)) {
+            if let Err(error) = workspace.close(&mut lock(&workspace.writer), &self.inner.cores) {
                 self.inner.gauges.fail(format!("workspace {}: {error}", workspace.id).into());
             }
         }

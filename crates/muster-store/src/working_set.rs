@@ -13,7 +13,7 @@ mod row_id;
 mod row_writer;
 mod tables;
 
-pub(crate) use tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
+pub(crate) use tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables, WholeTables};
 
 use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
@@ -57,8 +57,10 @@ pub(crate) struct WorkingSet<'w, T> {
     chunk_sums: LoadedChunks,
     /// Room for what a decision loads, once that is much.
     large: Option<Large<'w>>,
-    /// Why the pending rows could not be written.
-    failed: Option<EngineError>,
+    /// Why the group must be stopped, once the decision that runs has ended.
+    stop: Option<GroupStop>,
+    /// Whether a decision asked a question about all rows.
+    asked: bool,
 }
 
 /// Why a group is stopped.
@@ -67,6 +69,8 @@ pub(crate) enum GroupStop {
     Failed(EngineError),
     /// Rows of one decision, nobody knows which, cannot be written: each is run in a group of its own.
     BrokenRow(EngineError),
+    /// The decision asks what these tables cannot answer ([`Tables::as_whole`]).
+    NeedsTables,
 }
 
 impl From<EngineError> for GroupStop {
@@ -94,7 +98,8 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
             loaded: LoadedSums::default(),
             chunk_sums: LoadedChunks::default(),
             large: None,
-            failed: None,
+            stop: None,
+            asked: false,
         }
     }
 
@@ -119,8 +124,8 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
         let verdict = fact_loading::load_facts(job, self, facts, Moment { at: *latest, ..now });
         // What was loaded is in the changes: the room is held until they are written.
         let large = self.large.take();
-        if let Some(error) = self.failed.take() {
-            return Err(error.into());
+        if let Some(stop) = self.stop.take() {
+            return Err(stop);
         }
         match verdict {
             Err(error) if error.is_of_one_decision() => Ok(Err(error)),
@@ -187,6 +192,26 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
         Ok(())
     }
 
+    /// Stops the group if its tables cannot answer questions about all rows.
+    fn need_tables(&mut self) -> Result<(), EngineError> {
+        self.asked = true;
+        if self.tables.as_whole().is_some() {
+            return Ok(());
+        }
+        self.stop = Some(GroupStop::NeedsTables);
+        Err(no_tables())
+    }
+
+    /// Ends it. Rows that are pending are gone.
+    pub(crate) fn into_tables(self) -> T {
+        self.tables
+    }
+
+    /// Whether a decision asked a question about all rows.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.asked
+    }
+
     fn get<R: Record>(&mut self, key: &[Cell<'_>]) -> Result<Option<R>, EngineError> {
         Ok(self.tables.get::<R>(key)?.map(|(row, _)| row))
     }
@@ -215,6 +240,11 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
     }
 }
 
+/// The error of a decision that is run again over the tables themselves.
+fn no_tables() -> EngineError {
+    EngineError::Broken("it asks what the redo log cannot answer".into())
+}
+
 /// Binds or releases an identifier in the map. Returns what the table has under it, unless an earlier change is pending or
 /// the map cannot tell.
 fn bind(bindings: &mut BindingMap, key: &Identifier, profile: Option<ProfileNo>) -> StoredSum {
@@ -233,16 +263,22 @@ macro_rules! row {
 
 impl<T: Tables> FactSource for WorkingSet<'_, T> {
     fn large(&mut self) -> Result<(), EngineError> {
+        // What is large goes into the tables at once.
+        self.need_tables()?;
         self.large = Some(self.cores.large()?);
         Ok(())
     }
 
     fn queries(&mut self) -> Result<&mut dyn FactQueries, EngineError> {
+        self.need_tables()?;
         if let Err(error) = self.write_pending() {
-            self.failed = Some(error.clone());
+            self.stop = Some(error.clone().into());
             return Err(error);
         }
-        Ok(&mut self.tables)
+        match self.tables.as_whole() {
+            Some(whole) => Ok(whole),
+            None => Err(no_tables()),
+        }
     }
 
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {

@@ -19,8 +19,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
     let dice = dice.clone();
@@ -99,8 +101,9 @@ fn enlarge(rows: &mut [RowChange], dice: &mut Dice) {
     }
 }
 
-/// Decisions by dice; some delete a row that is not there, or are dry.
-fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
+/// Decisions by dice; some delete a row that is not there, or are dry. If they are to be logged, they ask only for rows by
+/// their keys, and no row is large or broken.
+fn plan(dice: &mut Dice, count: usize, is_logged: bool) -> Vec<Planned> {
     let mut plan = Vec::new();
     for _ in 0..count {
         let mut after = dice.clone();
@@ -109,9 +112,13 @@ fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
             // All that there are.
             needs.records = (1..=6).map(ProfileNo).collect();
         }
-        enlarge(&mut rows, &mut after);
+        if is_logged {
+            needs = keys_of(&needs);
+        } else {
+            enlarge(&mut rows, &mut after);
+        }
         let mode = if after.below(8) == 0 { Mode::Dry } else { Mode::Commit };
-        let is_broken = after.below(12) == 0;
+        let is_broken = !is_logged && after.below(12) == 0;
         if is_broken {
             rows.push(RowChange::Delete(RowKey::Event(1_000)));
         }
@@ -124,6 +131,14 @@ fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
         plan.push(Planned { needs, rows, mode, is_broken });
     }
     plan
+}
+
+/// Returns the needs that rows by their keys answer.
+fn keys_of(needs: &Needs) -> Needs {
+    let Needs { bindings, root_pointers, records, devices, event_ids, .. } = needs.clone();
+    let Needs { merges, change_times, separation_nos, reviews, quarantine, idempotency, .. } = needs.clone();
+    let people = Needs { bindings, root_pointers, records, devices, event_ids, ..Needs::default() };
+    Needs { merges, change_times, separation_nos, reviews, quarantine, idempotency, ..people }
 }
 
 /// Runs all decisions of a plan in one group: they are queued while the decision before them waits. Returns their results,
@@ -150,6 +165,26 @@ fn run_group(engine: &Sqlite, plan: &[Planned]) -> (Vec<Result<String, EngineErr
     wait(gate).unwrap();
     let results = waiting.into_iter().map(wait).collect();
     (results, runs.load(Ordering::Relaxed))
+}
+
+/// What `verify` finds that is not about the laws.
+fn broken(dir: &Path) -> Vec<String> {
+    let found = verify(dir).unwrap().workspaces.remove(0).breaches;
+    let words = ["checksum", "rows, expected", "redo log", "acknowledged", "the file"];
+    found.into_iter().filter(|breach| words.iter().any(|word| breach.contains(word))).collect()
+}
+
+/// Copies the files as a crash leaves them. What SQLite shares between processes is not among them.
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_files(&from, &to);
+        } else if from.extension().is_none_or(|ending| ending != "db-shm") {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
 }
 
 proptest! {
@@ -179,39 +214,77 @@ proptest! {
         prop_assert_eq!(contents(&memory), contents(&sqlite));
         sqlite.close();
         drop(sqlite);
-        let sums = verify(dir.path()).unwrap().workspaces.remove(0);
-        let broken: Vec<String> = sums.breaches.into_iter().filter(|b| b.contains("checksum") || b.contains("rows, expected")).collect();
-        prop_assert_eq!(broken, Vec::<String>::new(), "rows need not be lawful, but they are as they were written");
+        prop_assert_eq!(broken(dir.path()), Vec::<String>::new(), "rows need not be lawful, but they are as they were written");
         let again = Sqlite::open(options).unwrap();
         prop_assert_eq!(contents(&memory), contents(&again));
+    }
+    // Fails when `Writer::open` leaves the fill out, when `replay` takes a group twice or not at all, when `Generation::absorb`
+    // forgets `was_put`, or when `place_row` takes the later `stored` of a row.
+    #[test]
+    fn a_copy_of_the_files_at_any_moment_opens_to_what_was_answered(
+        seed: u64, decisions in 2..40_usize, copy_every in 1..12_usize, read_every in 2..20_usize,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::new(HandClock::at(5));
+        let mut options = SqliteOptions::new(dir.path(), HandClock::at(5));
+        // Nothing is filled but for readers, and for groups that ask questions about all rows.
+        options.bounds.redo_age = Duration::MAX;
+        let sqlite = Sqlite::open(options.clone()).unwrap();
+        for engine in [&memory as &dyn Engine, &sqlite] {
+            engine.create_workspace(&workspace("shop")).unwrap();
+        }
+        let mut dice = Dice::new(seed);
+        for n in 0..decisions {
+            let (ours, _) = (decide(&memory, &dice, Mode::Commit), decide(&sqlite, &dice, Mode::Commit));
+            dice = ours;
+            if n % read_every == 1 {
+                prop_assert_eq!(contents(&memory), contents(&sqlite));
+            }
+            if n % copy_every == 0 || n + 1 == decisions {
+                let copy = tempfile::tempdir().unwrap();
+                copy_files(dir.path(), copy.path());
+                prop_assert_eq!(broken(copy.path()), Vec::<String>::new(), "before it is opened");
+                let opened = Sqlite::open(SqliteOptions { data_dir: copy.path().into(), ..options.clone() }).unwrap();
+                prop_assert_eq!(contents(&memory), contents(&opened));
+                drop(opened);
+                prop_assert_eq!(broken(copy.path()), Vec::<String>::new(), "after it was opened");
+            }
+        }
     }
     // Fails when `PendingRows::get` finds nothing, when `WorkingSet::queries` does not write what is pending, when
     // `PendingRow::was_put` stays false, when `Writer::run_each` answers all decisions with the error of one, or when
     // `ChunkWriter::delete` deletes no chunk.
     #[test]
-    fn decisions_of_one_group_see_and_store_what_they_would_one_by_one(seed: u64, groups in 1..6_usize, size in 1..12_usize) {
+    fn decisions_of_one_group_see_and_store_what_they_would_one_by_one(seed: u64, is_logged: bool, groups in 1..6_usize, size in 1..12_usize) {
         let dir = tempfile::tempdir().unwrap();
         let memory = Memory::new(HandClock::at(5));
         let mut options = SqliteOptions::new(dir.path(), HandClock::at(5));
         options.binding_map_bytes_max = if seed.is_multiple_of(2) { 1 << 20 } else { 100 };
-        let sqlite = Sqlite::open(options).unwrap();
+        // The last groups are in the redo log alone.
+        options.bounds.redo_age = Duration::MAX;
+        let sqlite = Sqlite::open(options.clone()).unwrap();
         for engine in [&memory as &dyn Engine, &sqlite] {
             engine.create_workspace(&workspace("shop")).unwrap();
         }
         let mut dice = Dice::new(seed);
         for _ in 0..groups {
-            let plan = plan(&mut dice, size);
+            let plan = plan(&mut dice, size, is_logged);
             let ours: Vec<_> = plan.iter().map(|planned| wait(planned.apply(&memory, &Arc::default()))).collect();
             let (theirs, runs) = run_group(&sqlite, &plan);
             prop_assert_eq!(ours, theirs);
-            // To run each alone would hide what is wrong in the group.
-            prop_assert!(runs == plan.len() || plan.iter().any(|planned| planned.is_broken));
+            // A group that asks what the redo log cannot answer is run again over the tables. To run each decision alone after
+            // that would hide what is wrong in the group.
+            let most = if is_logged { plan.len() } else { 2 * plan.len() };
+            prop_assert!(runs <= most || plan.iter().any(|planned| planned.is_broken));
         }
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(dir.path(), copy.path());
+        prop_assert_eq!(broken(copy.path()), Vec::<String>::new());
+        let opened = Sqlite::open(SqliteOptions { data_dir: copy.path().into(), ..options }).unwrap();
+        prop_assert_eq!(contents(&memory), contents(&opened));
         prop_assert_eq!(contents(&memory), contents(&sqlite));
         sqlite.close();
         drop(sqlite);
-        let report = verify(dir.path()).unwrap().workspaces.remove(0);
-        let broken: Vec<String> = report.breaches.into_iter().filter(|b| b.contains("checksum") || b.contains("rows, expected")).collect();
-        prop_assert_eq!(broken, Vec::<String>::new());
+        prop_assert_eq!(broken(dir.path()), Vec::<String>::new());
     }
 }

@@ -20,8 +20,10 @@ use std::path::Path;
 
 #[test]
 fn each_statement_is_run_by_the_index_that_was_made_for_it() {
-    conformance::suite(&|| Box::new(Home::new().into_engine(Bounds::default())));
-    conformance::bounded(&|| Box::new(Home::new().into_engine(conformance::small_bounds())));
+    // What a fill leaves out depends on when it begins.
+    let at_once = |bounds| Bounds { redo_bytes: 0, ..bounds };
+    conformance::suite(&|| Box::new(Home::new().into_engine(at_once(Bounds::default()))));
+    conformance::bounded(&|| Box::new(Home::new().into_engine(at_once(conformance::small_bounds()))));
     let mut got = String::new();
     for (sql, steps) in plans().into_iter().filter(|(_, steps)| !steps.is_empty()) {
         writeln!(got, "{sql}").expect("memory");

@@ -14,7 +14,9 @@ mod sqlite {
     mod large;
     mod orphans;
     mod passing;
+    mod redo;
     mod restart;
+    mod storm;
     pub(crate) mod rig;
     mod sql;
 }
@@ -25,6 +27,10 @@ use sqlite::rig::Home;
 
 #[test]
 fn sqlite_keeps_what_the_seam_promises() {
-    conformance::suite(&|| Box::new(Home::new().into_engine(Bounds::default())));
-    conformance::bounded(&|| Box::new(Home::new().into_engine(conformance::small_bounds())));
+    // By the redo log, and without it.
+    for redo_bytes in [Bounds::default().redo_bytes, 0] {
+        let with = |bounds| Bounds { redo_bytes, ..bounds };
+        conformance::suite(&|| Box::new(Home::new().into_engine(with(Bounds::default()))));
+        conformance::bounded(&|| Box::new(Home::new().into_engine(with(conformance::small_bounds()))));
+    }
 }

@@ -12,6 +12,7 @@ use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Engine as _, Workspace, apply_sized};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A clock that does not move, so that the same run stores the same rows.
 struct FixedClock(Timestamp);
@@ -27,7 +28,10 @@ pub(super) fn run(rounds: u64) -> Result<()> {
     let context = context();
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(FixedClock(context.received_at));
-    let engine = Sqlite::open(SqliteOptions::new(dir.path(), clock))?;
+    let mut options = SqliteOptions::new(dir.path(), clock);
+    // The redo log is written to the tables at the end, however long that takes here.
+    options.bounds.redo_age = Duration::from_secs(86_400);
+    let engine = Sqlite::open(options)?;
     let id = WorkspaceId::parse("counts").context("a workspace id is refused")?;
     engine.create_workspace(&Workspace {
         id: id.clone(),

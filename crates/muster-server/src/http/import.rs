@@ -143,7 +143,7 @@ impl ImportCall<'_> {
     pub(super) async fn recorded_answer(&self, key: &IdempotencyKey) -> Option<Response> {
         let (engine, id) = (Arc::clone(&self.app.engine), self.entry.id().clone());
         let (route, text) = (self.route, key.key.clone());
-        let looked = tokio::task::spawn_blocking(move || engine.read(&id)?.idempotency(route, &text)).await;
+        let looked = tokio::task::spawn_blocking(move || engine.recorded_answer(&id, route, &text)).await;
         let found = match looked {
             Ok(Ok(found)) => found?,
             Ok(Err(error)) => return Some(self.engine_failed(&error)),

@@ -159,7 +159,7 @@ impl Cores {
     }
 
     /// Runs what waits for something else, without the core that the thread has.
-    fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
+    pub(crate) fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
         if SINCE.get().is_none() {
             return run();
         }

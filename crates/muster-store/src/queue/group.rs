@@ -56,6 +56,7 @@ impl From<GroupFailure> for GroupEnd {
 }
 
 /// A failure of the storage.
+#[derive(Clone)]
 pub(crate) struct GroupFailure {
     /// What every decision without a result is answered.
     pub(crate) error: EngineError,

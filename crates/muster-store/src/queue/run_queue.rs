@@ -29,6 +29,8 @@ struct Shared<W> {
 }
 
 struct State<W> {
+    /// What its threads are called.
+    name: &'static str,
     waiting: VecDeque<Arc<W>>,
     is_over: bool,
     idle: usize,
@@ -40,8 +42,10 @@ struct State<W> {
 }
 
 impl<W: Send + Sync + 'static> RunQueue<W> {
-    pub(crate) fn new() -> Self {
+    /// A queue whose threads have this name.
+    pub(crate) fn new(name: &'static str) -> Self {
         let state = State {
+            name,
             waiting: VecDeque::new(),
             is_over: false,
             idle: 0,
@@ -93,7 +97,7 @@ impl<W: Send + Sync + 'static> Shared<W> {
     fn spawn(self: &Arc<Self>, state: &mut State<W>) -> std::io::Result<()> {
         let Some(server) = state.server.as_ref().and_then(Weak::upgrade) else { return Ok(()) };
         state.threads.retain(|thread| !thread.is_finished());
-        let (queue, name) = (Arc::clone(self), format!("committer-{}", state.running));
+        let (queue, name) = (Arc::clone(self), format!("{}-{}", state.name, state.running));
         state.threads.push(thread::Builder::new().name(name).spawn(move || queue.run(&*server))?);
         state.running += 1;
         Ok(())

@@ -1,7 +1,7 @@
 //! Tokens, sessions and the audit log of the embedded engine: in the catalogue.
 
 use super::Sqlite;
-use super::inner::closed;
+use super::errors::closed;
 use crate::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::EngineError;
 use crate::page::Page;

@@ -2,7 +2,8 @@
 //! answers.
 
 use super::errors;
-use super::inner::{Inner, closed, io};
+use super::errors::closed;
+use super::inner::{Inner, Unfilled, io};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
 use super::workspace::SqliteWorkspace;
@@ -22,7 +23,7 @@ impl BatchServer<SqliteWorkspace> for Inner {
         // A panic of the engine's own code: what the writer holds in memory cannot be trusted any more.
         let committed = catch_unwind(AssertUnwindSafe(|| commit(self, workspace)));
         if committed.is_err() {
-            *lock(&workspace.writer) = None;
+            *self.cores.without_core(|| lock(&workspace.writer)) = None;
             poison(self, workspace, "a bug of the engine: it panicked".into());
         }
         drop(core);
@@ -40,13 +41,17 @@ fn poison(inner: &Inner, workspace: &SqliteWorkspace, why: Arc<str>) {
 
 /// Commits one batch of a workspace. Returns whether its binding map is to be loaded further: a slice after each batch,
 /// so that neither its own decisions nor other workspaces wait for all of it.
-fn commit(inner: &Inner, workspace: &SqliteWorkspace) -> bool {
+fn commit(inner: &Inner, workspace: &Arc<SqliteWorkspace>) -> bool {
     let batch = workspace.queue.take(&inner.options.bounds);
     let _running = Running(&inner.gauges.queued, batch.jobs.len() as u64);
     workspace.used.store(inner.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
-    let mut writer = lock(&workspace.writer);
+    // A thread that closes the workspace may have the lock and wait for a fill, which may wait for this core.
+    let mut writer = inner.cores.without_core(|| lock(&workspace.writer));
     commit_batch(inner, workspace, &mut writer, batch);
-    writer.as_mut().is_some_and(Writer::load_more_bindings)
+    if workspace.front.wants_fill(&inner.options.bounds) {
+        inner.fill_queue.push(Unfilled::new(workspace));
+    }
+    writer.as_mut().is_some_and(|writer| writer.load_more_bindings(&inner.cores))
 }
 
 /// Decisions that were taken from a queue, counted until they are answered, however that comes.
@@ -79,30 +84,15 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
         }
     };
     let writers = inner.workspaces.read().unwrap_or_else(PoisonError::into_inner).len();
-    if let Err(error) = open.share_memory(writers) {
+    if let Err(error) = open.share_memory(writers, &inner.options.bounds) {
         return Batch { jobs, configure, ..Batch::default() }.fail(&error);
     }
-    if workspace.finish.swap(false, Ordering::AcqRel) {
-        let cut = workspace.cut.load(Ordering::Acquire);
-        match open.checkpoint(cut) {
-            Ok(whole) => {
-                inner.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
-                if whole {
-                    workspace.pages.store(0, Ordering::Relaxed);
-                }
-                if whole && cut {
-                    workspace.is_cut();
-                }
-            }
-            Err(error) => match errors::in_folder(error, &workspace.folder) {
-                error @ (EngineError::Full | EngineError::Busy(_)) => workspace.queue.set_failing(Some(&error)),
-                error => {
-                    *writer = None;
-                    poison(inner, workspace, error.to_string().into());
-                    return Batch { jobs, configure, ..Batch::default() }.fail(&error);
-                }
-            },
-        }
+    if workspace.finish.load(Ordering::Acquire)
+        && let Err(error) = finish_checkpoint(inner, workspace, workspace.cut.load(Ordering::Acquire))
+    {
+        *writer = None;
+        poison(inner, workspace, error.to_string().into());
+        return Batch { jobs, configure, ..Batch::default() }.fail(&error);
     }
     if let Some(configuring) = configure {
         let Configuring { change, reply } = configuring;
@@ -127,6 +117,81 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
     settle(inner, workspace, writer, jobs, ended);
 }
 
+/// Finishes a checkpoint that ran beside the workspace, between two groups or after a fill; later, if a fill runs. If the
+/// write-ahead log is to be cut, the redo log is emptied, too.
+///
+/// # Errors
+/// An error after which nothing may be written; those that pass show in the queue.
+fn finish_checkpoint(inner: &Inner, workspace: &SqliteWorkspace, cut: bool) -> Result<(), EngineError> {
+    match checkpoint(inner, workspace, cut) {
+        Ok(None) => {}
+        Ok(Some(whole)) => {
+            workspace.finish.store(false, Ordering::Release);
+            inner.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
+            if whole {
+                workspace.pages.store(0, Ordering::Relaxed);
+            }
+            if whole && cut {
+                workspace.is_cut();
+            }
+        }
+        Err(error) => {
+            workspace.finish.store(false, Ordering::Release);
+            match errors::in_folder(error, &workspace.folder) {
+                error @ (EngineError::Full | EngineError::Busy(_)) => workspace.queue.set_failing(Some(&error)),
+                error => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether the whole write-ahead log was copied; None if a fill runs, or the redo log cannot be emptied yet.
+fn checkpoint(inner: &Inner, workspace: &SqliteWorkspace, cut: bool) -> Result<Option<bool>, EngineError> {
+    let front = &workspace.front;
+    if cut {
+        front.fill(&inner.cores)?;
+        if !front.clear_log().map_err(|error| errors::of_system(&error))? {
+            return Ok(None);
+        }
+    }
+    let Some(tables) = front.idle_tables() else { return Ok(None) };
+    tables.as_ref().map(|tables| tables.checkpoint(cut)).transpose()
+}
+
+impl BatchServer<Unfilled> for Inner {
+    fn serve(&self, workspace: &Arc<Unfilled>) -> bool {
+        let workspace = &workspace.0;
+        let core = self.cores.core();
+        let filled = catch_unwind(AssertUnwindSafe(|| workspace.front.fill(&self.cores)));
+        drop(core);
+        if filled.is_err() {
+            poison(self, workspace, "a bug of the engine: a fill panicked".into());
+        }
+        settle_fill(self, workspace);
+        // The writer cuts the logs, between two groups.
+        let finishes = workspace.finish.load(Ordering::Acquire) && !workspace.cut.load(Ordering::Acquire);
+        if finishes && let Err(error) = finish_checkpoint(self, workspace, false) {
+            poison(self, workspace, error.to_string().into());
+        }
+        false
+    }
+}
+
+/// Notes how the last fill of a workspace ended.
+pub(super) fn settle_fill(inner: &Inner, workspace: &SqliteWorkspace) {
+    match workspace.front.failure() {
+        None => workspace.note_used_bytes(),
+        Some(GroupFailure { error, poison: is_poisoned }) => {
+            let error = errors::in_folder(error, &workspace.folder);
+            workspace.queue.set_failing(Some(&error));
+            if !error.is_retried() || is_poisoned && error != EngineError::Full {
+                poison(inner, workspace, error.to_string().into());
+            }
+        }
+    }
+}
+
 /// Counts a group and answers its decisions.
 fn settle(
     inner: &Inner,
@@ -141,9 +206,7 @@ fn settle(
         workspace.logged.store(true, Ordering::Release);
         if let Some(writer) = writer {
             *lock(&workspace.counters) = *writer.counters();
-            if let Ok(used) = writer.used_bytes() {
-                workspace.used_bytes.store(used, Ordering::Relaxed);
-            }
+            workspace.note_used_bytes();
         }
     }
     let too_large = ended.results.iter().filter(|result| **result == Err(EngineError::TooLarge)).count();
@@ -184,7 +247,7 @@ fn reconfigure(
     })?;
     workspace.queue.set_entry(entry.clone());
     // The change is stored; a copy that is behind is replaced with the next change, or at the next start.
-    let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version });
+    let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version }, &inner.cores);
     if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| errors::in_folder(error, &workspace.folder)) {
         poison(inner, workspace, why);
     }

@@ -6,10 +6,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Content of the file `format` in a directory of this version.
-const FORMAT: &str = "muster 5\n";
+const FORMAT: &str = "muster 6\n";
 /// Formats of builds before the first release: without the size of profiles and chunks of large ones, without the first
-/// seen of each id and the owner of an event id, and with other bytes of the values that a merge combined.
-const FORMATS_BEFORE: [&str; 4] = ["muster 1\n", "muster 2\n", "muster 3\n", "muster 4\n"];
+/// seen of each id and the owner of an event id, with other bytes of the values that a merge combined, and without the
+/// redo log, which they would not read.
+const FORMATS_BEFORE: [&str; 5] = ["muster 1\n", "muster 2\n", "muster 3\n", "muster 4\n", "muster 5\n"];
 /// The folder of data that is being removed, and of folders that were moved away.
 const REMOVED: &str = "removed";
 /// Suffix of a folder that was moved away and stays; no id has a dot.

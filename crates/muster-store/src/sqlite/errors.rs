@@ -89,6 +89,11 @@ fn has_no_room(folder: &Path) -> bool {
 /// File that is written and removed to check for room.
 const PROBE: &str = "room";
 
+/// Returns the error of an engine or a workspace that is closed.
+pub(crate) fn closed() -> EngineError {
+    EngineError::Unavailable("it was closed".into())
+}
+
 /// Whether a row with this key is there already.
 pub(crate) fn is_taken(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)

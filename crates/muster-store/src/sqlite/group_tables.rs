@@ -9,8 +9,8 @@ use crate::codec::{Binding, Cell, Record, event_id, holder_cells};
 use crate::engine::EngineError;
 use crate::error::CorruptRow;
 use crate::fact_loading::{FactQueries, ReviewAlone, WithBytes};
-use crate::family::Family;
-use crate::working_set::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
+use crate::family::{Family, FamilySums};
+use crate::working_set::{ChunkSums, EachRow, RowWrite, StoredSum, Tables, WholeTables};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
@@ -28,6 +28,7 @@ const ANSWER_BYTES: &str = "SELECT length(body) FROM idempotency WHERE route = ?
 /// The tables of a workspace within the transaction of a group.
 pub(crate) struct GroupTables<'a, 'c> {
     pub(crate) rows: &'a RowStatements<'c>,
+    pub(crate) sums: &'a mut FamilySums,
 }
 
 impl GroupTables<'_, '_> {
@@ -78,7 +79,22 @@ impl GroupTables<'_, '_> {
     }
 }
 
+/// Returns the bytes of a stored row that count towards the bound of its family; 0 if there is no such row.
+pub(crate) fn bounded_bytes(conn: &Connection, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
+    let sql = match family {
+        Family::Quarantine => QUARANTINE_BYTES,
+        Family::Refused => REFUSED_BYTES,
+        Family::Idempotency => ANSWER_BYTES,
+        _ => return Ok(0),
+    };
+    Ok(table::numbers(conn, sql, key)?.into_iter().sum())
+}
+
 impl Tables for GroupTables<'_, '_> {
+    fn as_whole(&mut self) -> Option<&mut dyn WholeTables> {
+        Some(self)
+    }
+
     fn encode(cells: &mut [Cell<'_>]) {
         jsonb::encode(cells);
     }
@@ -96,15 +112,19 @@ impl Tables for GroupTables<'_, '_> {
     }
 
     fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
-        let sql = match family {
-            Family::Quarantine => QUARANTINE_BYTES,
-            Family::Refused => REFUSED_BYTES,
-            Family::Idempotency => ANSWER_BYTES,
-            _ => return Ok(0),
-        };
-        Ok(table::numbers(self.rows, sql, key)?.into_iter().sum())
+        bounded_bytes(self.rows, family, key)
     }
 
+    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError> {
+        for row in rows {
+            row.stored = StoredSum::found(self.write_row(family, row)?);
+            self.sums.replace(family, row.stored.sum(), row.sum);
+        }
+        Ok(())
+    }
+}
+
+impl WholeTables for GroupTables<'_, '_> {
     fn first_quarantined(&mut self) -> Result<Option<(QuarantineNo, bool)>, EngineError> {
         let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL FROM quarantine ORDER BY no LIMIT 1";
         let read = |row: &Row<'_>| Ok((QuarantineNo(unsigned(row, 0)?), row.get(1)?));
@@ -120,13 +140,6 @@ impl Tables for GroupTables<'_, '_> {
     fn first_refused(&mut self) -> Result<Option<RequestNo>, EngineError> {
         let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";
         Ok(table::numbers(self.rows, sql, &[])?.into_iter().next().map(RequestNo))
-    }
-
-    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError> {
-        for row in rows {
-            row.stored = StoredSum::found(self.write_row(family, row)?);
-        }
-        Ok(())
     }
 }
 

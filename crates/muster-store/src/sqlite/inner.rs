@@ -2,7 +2,7 @@
 
 use super::catalogue::Catalogue;
 use super::directory::{Directory, OpenError};
-use super::errors;
+use super::errors::{self, closed};
 use super::schema::SchemaError;
 use super::workspace::SqliteWorkspace;
 use super::writer::WriterError;
@@ -50,7 +50,7 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The defaults: a committer for each core, 64 open workspaces (at most 370 KB and three descriptors each, binding
+    /// The defaults: a committer for each core, 64 open workspaces (at most 370 KB and eight descriptors each, binding
     /// maps aside), binding maps of at most 1 GiB (about 20 million keys).
     pub fn new(data_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -68,6 +68,15 @@ impl SqliteOptions {
     }
 }
 
+/// A workspace whose generation is to be filled.
+pub(super) struct Unfilled(pub(super) Arc<SqliteWorkspace>);
+
+impl Unfilled {
+    pub(super) fn new(workspace: &Arc<SqliteWorkspace>) -> Arc<Self> {
+        Arc::new(Self(workspace.clone()))
+    }
+}
+
 /// What the engine's threads share.
 pub(super) struct Inner {
     pub(super) options: SqliteOptions,
@@ -76,6 +85,7 @@ pub(super) struct Inner {
     pub(super) catalogue: Mutex<Catalogue>,
     pub(super) workspaces: RwLock<BTreeMap<WorkspaceId, Arc<SqliteWorkspace>>>,
     pub(super) run_queue: RunQueue<SqliteWorkspace>,
+    pub(super) fill_queue: RunQueue<Unfilled>,
     pub(super) cores: Arc<Cores>,
     /// Gives a core to a waiting thread; the same for all decisions.
     pub(super) pause: Pause,
@@ -86,10 +96,6 @@ pub(super) struct Inner {
     /// Folders that the catalogue did not know at the last check.
     pub(super) orphans: Mutex<Vec<String>>,
     pub(super) clock_check: ClockCheck,
-}
-
-pub(super) fn closed() -> EngineError {
-    EngineError::Unavailable("it was closed".into())
 }
 
 /// Returns what it means for the whole start that a workspace's or the catalogue's file does not open.

@@ -2,7 +2,7 @@
 //! checkpoints of long write-ahead logs, and closes the connections of idle workspaces.
 
 use super::errors;
-use super::inner::Inner;
+use super::inner::{Inner, Unfilled};
 use super::settings::{self, PAGE_BYTES, WAL_BYTES};
 use super::workspace::SqliteWorkspace;
 use super::writer::DATABASE;
@@ -26,6 +26,9 @@ pub(crate) fn run(inner: &Inner) {
             let is_long = workspace.pages.load(Ordering::Relaxed) * PAGE_BYTES > WAL_BYTES;
             if workspace.wants_cut(tick, ticks_kept) || is_long {
                 checkpoint(inner, workspace);
+            }
+            if workspace.front.wants_fill(&inner.options.bounds) {
+                inner.fill_queue.push(Unfilled::new(workspace));
             }
             if workspace.wake() {
                 inner.run_queue.push(workspace.clone());
@@ -63,7 +66,7 @@ fn close_idle(inner: &Inner, workspaces: &[Arc<SqliteWorkspace>]) {
     for (_, workspace) in open.into_iter().take(over) {
         let Ok(mut writer) = workspace.writer.try_lock() else { continue };
         if workspace.queue.is_idle()
-            && let Err(error) = workspace.close(&mut writer)
+            && let Err(error) = workspace.close(&mut writer, &inner.cores)
         {
             let error = errors::in_folder(error, &workspace.folder);
             if matches!(error, EngineError::Full | EngineError::Busy(_)) {

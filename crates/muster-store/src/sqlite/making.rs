@@ -24,9 +24,9 @@ impl Inner {
             match checked {
                 Ok(false) => newer.push(workspace.id.to_string()),
                 Ok(true) if place < self.options.open_max => {}
-                Ok(true) => {
-                    workspace.close(&mut writer).map_err(|error| refusal(&workspace.folder, None, error.into()))?
-                }
+                Ok(true) => workspace
+                    .close(&mut writer, &self.cores)
+                    .map_err(|error| refusal(&workspace.folder, None, error.into()))?,
                 Err(WriterError::Schema(SchemaError::Newer(version))) => {
                     return Err(refusal(&workspace.folder, None, SchemaError::Newer(version).into()));
                 }
@@ -74,8 +74,8 @@ impl Inner {
         let folder = self.directory.make_unfinished(&workspace.id).map_err(io)?;
         let unfinished = SqliteWorkspace::new(workspace.clone(), folder);
         let mut writer = lock(&unfinished.writer);
-        unfinished.open_writer(&mut writer, 0, false).map_err(commit::opening)?.keep_entry(&made)?;
-        unfinished.close(&mut writer)?;
+        unfinished.open_writer(&mut writer, 0, false).map_err(commit::opening)?.keep_entry(&made, &self.cores)?;
+        unfinished.close(&mut writer, &self.cores)?;
         directory::sync(&unfinished.folder).map_err(io)?;
         catalogue.put(&made)?;
         if let Err(error) = self.directory.finish(&workspace.id) {

@@ -4,12 +4,14 @@
 use super::catalogue::Catalogue;
 use super::commit;
 use super::directory::{Directory, OpenError, at};
-use super::inner::{Inner, closed, io, refusal};
+use super::errors::closed;
+use super::inner::{Inner, io, refusal};
 use super::own_entry::Versioned;
 use super::workspace::SqliteWorkspace;
 use super::writer::{DATABASE, Writer};
 use crate::access::AuditRecord;
 use crate::engine::{Adopted, EngineError, Workspace};
+use crate::queue::cores::Cores;
 use crate::sync::lock;
 use muster_core::id::WorkspaceId;
 use std::path::Path;
@@ -96,7 +98,7 @@ fn take_in(
     catalogue.put(&own)?;
     workspace.queue.set_entry(own.entry.clone());
     if let Some(writer) = lock(&workspace.writer).as_ref() {
-        writer.keep_entry(&own)?;
+        writer.keep_entry(&own, &Cores::new(1))?;
     }
     Ok((Adopted::TakenIn(own.entry), Some(workspace)))
 }
@@ -117,7 +119,7 @@ pub fn adopt(
     let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
     let (adopted, workspace) = take_in((&directory, 0), &mut catalogue, id, unknown).map_err(failed)?;
     if let Some(workspace) = workspace {
-        workspace.close(&mut lock(&workspace.writer)).map_err(failed)?;
+        workspace.close(&mut lock(&workspace.writer), &Cores::new(1)).map_err(failed)?;
         catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
     }
     Ok(adopted)
@@ -201,7 +203,7 @@ impl Inner {
         }
         let kept = Versioned { entry: entry.clone(), version };
         if own.as_ref() != Some(&kept) {
-            open.keep_entry(&kept)?;
+            open.keep_entry(&kept, &self.cores)?;
         }
         Ok(true)
     }

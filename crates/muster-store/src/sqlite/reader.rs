@@ -42,6 +42,8 @@ pub(crate) struct SqliteReader {
 impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
+        workspace.front.fill_for_reader(cores)?;
+        workspace.check_readable()?;
         let conn = workspace.reader()?;
         Self::begin(conn, Some(workspace), ReadRoom::of_server(cores))
     }

@@ -2,10 +2,10 @@
 //! release is migrated by numbered steps, of which there are none yet. A file of a later Muster is refused.
 
 use super::row_statements::RowStatements;
+use super::state::StoredState;
 use crate::ddl::{Dialect, create_table};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::workspace_state::WorkspaceState;
 use rusqlite::Connection;
 
 /// Version of a workspace's file. A change of its tables needs the next number and a migration.
@@ -43,7 +43,7 @@ fn version(conn: &Connection, known: i64) -> Result<i64, SchemaError> {
 /// Gives a new workspace's file its tables and first rows.
 pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
     create(conn, WORKSPACE_VERSION, &workspace_sql(), |conn| {
-        WorkspaceState::default().save(&RowStatements::new(conn), None)
+        StoredState::default().save(&RowStatements::new(conn), None)
     })
 }
 

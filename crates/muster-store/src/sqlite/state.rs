@@ -18,10 +18,6 @@ impl TableStats {
         cells_sum(ENGINE_SEED, &self.numbers().map(Cell::unsigned))
     }
 
-    fn numbers(self) -> [u64; 4] {
-        [self.group, self.quarantine_bytes, self.quarantine_dropped, self.refused_bytes]
-    }
-
     /// Reads the figures and checks them.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let row = conn
@@ -29,10 +25,9 @@ impl TableStats {
                 "SELECT group_no, quarantine_bytes, quarantine_dropped, refused_bytes, sum FROM engine WHERE id = 1",
                 [],
                 |row| {
-                    let [group, quarantine_bytes, quarantine_dropped, refused_bytes] =
+                    let numbers =
                         [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?].map(i64::cast_unsigned);
-                    let figures = Self { group, quarantine_bytes, quarantine_dropped, refused_bytes };
-                    Ok((figures, row.get::<_, i64>(4)?))
+                    Ok((Self::from_numbers(numbers), row.get::<_, i64>(4)?))
                 },
             )
             .optional()?;
@@ -46,11 +41,29 @@ impl TableStats {
 impl WorkspaceState {
     /// Reads the state and checks it.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
-        let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;
-        let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
+        let StoredState { counters, sums, figures } = StoredState::load(conn)?;
         let sql = "SELECT coalesce(sum(length(body)), 0) FROM idempotency";
         let answer_bytes = table::numbers(conn, sql, &[])?.into_iter().sum();
-        Ok(Self { counters, sums: load_sums(conn)?, figures: TableStats::load(conn)?, answer_bytes })
+        let rows = |family| sums.get(family).rows.cast_unsigned();
+        let (quarantine_rows, refused_rows) = (rows(Family::Quarantine), rows(Family::Refused));
+        Ok(Self { counters, figures, quarantine_rows, refused_rows, answer_bytes })
+    }
+}
+
+/// The state of a workspace as its tables have it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StoredState {
+    pub(crate) counters: Counters,
+    pub(crate) sums: FamilySums,
+    pub(crate) figures: TableStats,
+}
+
+impl StoredState {
+    /// Reads the state and checks it.
+    pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
+        let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;
+        let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
+        Ok(Self { counters, sums: load_sums(conn)?, figures: TableStats::load(conn)? })
     }
 
     /// Writes the differences to the previous state; everything if there was none.

@@ -7,6 +7,7 @@ use super::inner::refusal;
 use super::orphans;
 use super::own_entry;
 use super::reader::SqliteReader;
+use super::redo::{self, Tail};
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::state;
@@ -178,10 +179,17 @@ fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport
         }
         Err(error) => return Err(error),
     }
+    match redo::tail(folder, found.group) {
+        Ok(Ok(Tail::Empty)) => {}
+        Ok(Ok(Tail::Groups(last))) => found.group = last,
+        Ok(Ok(Tail::Broken(why))) => found.breaches.push(why),
+        Ok(Err(error)) => found.breaches.push(format!("the redo log: {error}")),
+        Err(error) => found.breaches.push(format!("the redo log cannot be read: {error}")),
+    }
     match Synced::read(&folder.join(SYNCED)) {
         Ok(Some(synced)) if synced <= found.group => {}
         Ok(Some(synced)) => found.breaches.push(format!(
-            "it ends at group {}, but group {synced} was acknowledged: the write-ahead log lost its end",
+            "it ends at group {}, but group {synced} was acknowledged: the write-ahead log or the redo log lost its end",
             found.group
         )),
         Ok(None) => found.breaches.push("the number of the last synced group cannot be read".into()),

@@ -1,9 +1,14 @@
 //! One workspace of the engine: its queue, its one writer and its readers.
 
+use super::errors;
+use super::front::Front;
+use super::redo;
 use super::settings;
+use super::table_writer::TableWriter;
 use super::writer::{DATABASE, Writer, WriterError};
 use crate::engine::{EngineError, Workspace};
 use crate::queue::WorkspaceQueue;
+use crate::queue::cores::Cores;
 use crate::sync::lock;
 use muster_core::id::WorkspaceId;
 use muster_core::record::Counters;
@@ -22,6 +27,8 @@ pub(crate) struct SqliteWorkspace {
     pub(crate) queue: WorkspaceQueue,
     /// Locked for a whole group.
     pub(crate) writer: Mutex<Option<Writer>>,
+    /// The redo log and the tables behind it, while the writer is open.
+    pub(crate) front: Arc<Front>,
     readers: Mutex<Vec<Connection>>,
     /// Pages of the write-ahead log.
     pub(crate) pages: Arc<AtomicU64>,
@@ -50,6 +57,7 @@ impl SqliteWorkspace {
             folder,
             queue: WorkspaceQueue::new(entry),
             writer: Mutex::new(None),
+            front: Arc::new(Front::new()),
             readers: Mutex::default(),
             pages: Arc::default(),
             finish: AtomicBool::new(false),
@@ -88,12 +96,39 @@ impl SqliteWorkspace {
         match writer {
             Some(writer) => Ok(writer),
             None => {
-                let opened = Writer::open(&self.folder, self.pages.clone(), binding_bytes_max, accept_loss)?;
-                self.used_bytes.store(opened.used_bytes()?, Ordering::Relaxed);
+                let opened = Writer::open(
+                    &self.folder,
+                    (self.front.clone(), self.pages.clone()),
+                    binding_bytes_max,
+                    accept_loss,
+                )?;
+                self.note_used_bytes();
                 *lock(&self.counters) = *opened.counters();
                 Ok(writer.insert(opened))
             }
         }
+    }
+
+    /// Notes the bytes of the file that are in use, unless a fill changes them just now.
+    pub(crate) fn note_used_bytes(&self) {
+        let used = self.front.idle_tables().and_then(|tables| tables.as_ref()?.used_bytes().ok());
+        if let Some(used) = used {
+            self.used_bytes.store(used, Ordering::Relaxed);
+        }
+    }
+
+    /// Refuses to read tables that lack groups of the redo log: after a start that could not write them, until the writer
+    /// is opened.
+    pub(crate) fn check_readable(&self) -> Result<(), EngineError> {
+        // Asked before and after: between the two a writer may open the log.
+        let lacks_groups = !self.front.is_open()
+            && redo::is_left(&self.folder).map_err(|e| errors::of_system(&e))?
+            && !self.front.is_open();
+        if lacks_groups {
+            let why = || EngineError::Busy("its redo log is not in the tables yet".into());
+            return Err(self.queue.failing().unwrap_or_else(why));
+        }
+        Ok(())
     }
 
     /// A reading connection.
@@ -129,12 +164,15 @@ impl SqliteWorkspace {
         wants
     }
 
-    /// Closes the connections; the writer's caller holds its lock.
-    pub(crate) fn close(&self, writer: &mut Option<Writer>) -> Result<(), EngineError> {
+    /// Writes what was logged to the tables and closes the connections; the writer's caller holds its lock.
+    pub(crate) fn close(&self, writer: &mut Option<Writer>, cores: &Cores) -> Result<(), EngineError> {
+        let tables = self.front.close(cores)?;
         lock(&self.readers).clear();
+        // Its reading connection goes first: nobody may read while the write-ahead log is emptied.
+        *writer = None;
         self.pages.store(0, Ordering::Relaxed);
         self.finish.store(false, Ordering::Release);
         self.is_cut();
-        writer.take().map_or(Ok(()), Writer::close)
+        tables.map_or(Ok(()), TableWriter::close)
     }
 }

@@ -4,7 +4,7 @@ use super::tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
 use crate::codec::chunks::{self, PartOf, is_large_record, is_large_view};
 use crate::codec::{Cell, row_sum};
 use crate::engine::EngineError;
-use crate::family::{Family, FamilySums};
+use crate::family::Family;
 use crate::queue::cores::Cores;
 use muster_core::id::ProfileNo;
 use muster_core::record::{MemberRecord, View};
@@ -58,7 +58,6 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
 /// Writes the chunks of a record or view.
 pub(super) struct ChunkWriter<'a, T> {
     pub(super) tables: &'a mut T,
-    pub(super) sums: &'a mut FamilySums,
     /// Stored chunks that were not written again yet.
     pub(super) old: ChunkSums,
     pub(super) cores: &'a Cores,
@@ -89,10 +88,7 @@ impl<T: Tables> ChunkWriter<'_, T> {
         if stored == Some(sum) {
             return Ok(());
         }
-        self.tables
-            .write(Family::Chunks, &mut [RowWrite { cells, sum: Some(sum), stored: StoredSum::found(stored) }])?;
-        self.sums.replace(Family::Chunks, stored, Some(sum));
-        Ok(())
+        self.tables.write(Family::Chunks, &mut [RowWrite { cells, sum: Some(sum), stored: StoredSum::found(stored) }])
     }
 
     /// Deletes the stored chunks that were not written again.
@@ -102,7 +98,6 @@ impl<T: Tables> ChunkWriter<'_, T> {
             let cells = vec![Cell::Int(of as i64), Cell::unsigned(no.0), Cell::text(first)];
             let stored = StoredSum::Present(*sum);
             self.tables.write(Family::Chunks, &mut [RowWrite { cells, sum: None, stored }])?;
-            self.sums.replace(Family::Chunks, Some(*sum), None);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Writes rows of one family with their chunks, and keeps the sums and figures of the workspace.
+//! Writes rows of one family with their chunks, and keeps the figures of the workspace.
 
 use super::chunks::ChunkWriter;
 use super::loaded::LoadedChunks;
@@ -40,7 +40,12 @@ impl<T: Tables> RowWriter<'_, T> {
             if write.sum.is_none() && stored.is_none() && !may_be_absent {
                 return Err(EngineError::Broken("it deletes a row that is not there".into()));
             }
-            self.state.sums.replace(family, stored, write.sum);
+            let change = i64::from(write.sum.is_some()) - i64::from(stored.is_some());
+            match family {
+                Family::Quarantine => add(&mut self.state.quarantine_rows, change),
+                Family::Refused => add(&mut self.state.refused_rows, change),
+                _ => {}
+            }
             if let Some(of) = row.id.part_of() {
                 self.write_chunks(of, row, stored.is_some())?;
             }
@@ -83,12 +88,15 @@ impl<T: Tables> RowWriter<'_, T> {
             StoredSum::Unknown if existed => self.tables.chunk_sums(of, no)?,
             StoredSum::Unknown | StoredSum::Absent => ChunkSums::new(),
         };
-        let (tables, sums) = (&mut *self.tables, &mut self.state.sums);
-        let writer = ChunkWriter { tables, sums, old, cores: self.cores };
+        let writer = ChunkWriter { tables: &mut *self.tables, old, cores: self.cores };
         match row.change {
             RowChange::Upsert(StoredRow::MemberRecord(record)) => writer.write_record(record),
             RowChange::Upsert(StoredRow::View(root, view)) => writer.write_view(*root, view),
             _ => writer.delete(of, no),
         }
     }
+}
+
+fn add(rows: &mut u64, change: i64) {
+    *rows = rows.saturating_add_signed(change);
 }

@@ -16,8 +16,12 @@ pub(crate) type ChunkSums = BTreeMap<Box<str>, i64>;
 /// Receives the cells of a row with its checksum.
 pub(crate) type EachRow<'e> = &'e mut dyn FnMut(&mut [Cell<'_>], i64) -> Result<(), EngineError>;
 
-/// The tables of one workspace.
-pub(crate) trait Tables: FactQueries {
+/// The tables of one workspace, by row.
+pub(crate) trait Tables {
+    /// Returns what answers questions about all rows, of which those that were written are a part; None if it cannot: the
+    /// group must then be run where it can.
+    fn as_whole(&mut self) -> Option<&mut dyn WholeTables>;
+
     /// Puts the JSON columns of a row into the engine's own form, before its checksum is taken.
     fn encode(cells: &mut [Cell<'_>]);
 
@@ -33,17 +37,9 @@ pub(crate) trait Tables: FactQueries {
     /// Returns the bytes of a stored row that count towards the bound of its family; 0 if there is no such row.
     fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError>;
 
-    /// Returns the quarantine entry that is dropped first, and whether it is open.
-    fn first_quarantined(&mut self) -> Result<Option<(QuarantineNo, bool)>, EngineError>;
-
-    /// Returns the key of the recorded answer that is dropped first, and when it was recorded.
-    fn first_answer(&mut self) -> Result<Option<(Route, Box<str>, Timestamp)>, EngineError>;
-
-    /// Returns the refused request that is dropped first.
-    fn first_refused(&mut self) -> Result<Option<RequestNo>, EngineError>;
-
-    /// Writes rows of one family, which are in the order of their keys. What was stored before is noted in each row where
-    /// it was not known.
+    /// Writes rows of one family, which are in the order of their keys, and sees to its sum. What was stored before is
+    /// noted in each row where it was not known and somebody asks for it ([`RowWrite::is_stored_counted`]); of member
+    /// records and views, too, if there are any chunks.
     ///
     /// # Errors
     /// [`EngineError::Broken`] for a row that does not fit its table, [`EngineError::Corrupt`] where the table is not as
@@ -59,6 +55,26 @@ pub(crate) struct RowWrite<'r> {
     pub(crate) sum: Option<i64>,
     /// What the table has under its key.
     pub(crate) stored: StoredSum,
+}
+
+impl RowWrite<'_> {
+    /// Whether the working set asks what was stored before, whatever it was: of rows that are deleted, or whose family is
+    /// bounded.
+    pub(crate) fn is_stored_counted(&self, family: Family) -> bool {
+        self.sum.is_none() || matches!(family, Family::Quarantine | Family::Refused | Family::Idempotency)
+    }
+}
+
+/// Questions about all rows of a workspace, of those that a group dropped for a bound among them.
+pub(crate) trait WholeTables: FactQueries {
+    /// Returns the quarantine entry that is dropped first, and whether it is open.
+    fn first_quarantined(&mut self) -> Result<Option<(QuarantineNo, bool)>, EngineError>;
+
+    /// Returns the key of the recorded answer that is dropped first, and when it was recorded.
+    fn first_answer(&mut self) -> Result<Option<(Route, Box<str>, Timestamp)>, EngineError>;
+
+    /// Returns the refused request that is dropped first.
+    fn first_refused(&mut self) -> Result<Option<RequestNo>, EngineError>;
 }
 
 /// What a table has under a key.

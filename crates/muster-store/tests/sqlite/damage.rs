@@ -138,25 +138,49 @@ fn a_lost_or_invented_row_is_found_by_the_sum_of_its_family() {
     }
 }
 
-// Fails when `Writer::transact` forgets `synced.write`, or `Writer::open` the comparison.
-#[test]
-fn a_write_ahead_log_that_lost_its_end_is_refused_until_the_loss_is_accepted() {
-    let home = home();
+/// Copies the files as a crash leaves them, the logs with them.
+fn copy_of(home: &Home) -> Home {
     let copy = Home::new();
-    let engine = home.open().unwrap();
-    add(&engine, 4);
-    // The files as a crash leaves them, the log with them, but cut short as a flipped bit in it would.
-    for name in
-        ["format", "muster.db", "workspaces/shop/muster.db", "workspaces/shop/muster.db-wal", "workspaces/shop/synced"]
-    {
+    let of_shop =
+        ["muster.db", "muster.db-wal", "redo-0", "redo-1", "synced"].map(|name| format!("workspaces/shop/{name}"));
+    for name in ["format", "muster.db"].map(String::from).iter().chain(&of_shop) {
         fs::create_dir_all(copy.path().join(name).parent().unwrap()).unwrap();
         fs::copy(home.path().join(name), copy.path().join(name)).unwrap();
     }
+    copy
+}
+
+// Fails when `Front::switch` empties the file of the generation that is filled, or `RedoLog::open` reads one file alone.
+#[test]
+fn a_write_ahead_log_that_lost_its_end_is_made_up_from_the_redo_log() {
+    let home = home();
+    let engine = home.open().unwrap();
+    add(&engine, 4);
+    assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(4), "a reader fills the tables");
+    let copy = copy_of(&home);
     drop(engine);
     let log = copy.database("shop").with_extension("db-wal");
     let whole = fs::read(&log).unwrap();
-    assert!(verify(copy.path()).unwrap().is_clean());
     fs::write(&log, &whole[..whole.len() - 4_096]).unwrap();
+    assert!(verify(copy.path()).unwrap().is_clean());
+    let engine = copy.open().unwrap();
+    assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(4));
+}
+
+// Fails when `note_synced` writes nothing, or `Writer::open` forgets the comparison.
+#[test]
+fn a_redo_log_that_lost_its_end_is_refused_until_the_loss_is_accepted() {
+    let home = home();
+    let engine = home.open().unwrap();
+    add(&engine, 4);
+    let copy = copy_of(&home);
+    drop(engine);
+    assert!(verify(copy.path()).unwrap().is_clean());
+    let log = copy.path().join("workspaces/shop/redo-0");
+    let mut whole = fs::read(&log).unwrap();
+    let written = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    whole[written] ^= 1;
+    fs::write(&log, &whole).unwrap();
     let found = breaches(&copy);
     assert!(found.iter().any(|b| b.contains("lost its end")), "{found:?}");
     let engine = copy.open().unwrap();

@@ -114,13 +114,13 @@ fn an_older_or_newer_directory_and_a_newer_database_are_refused() {
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
     drop(engine);
-    for older in ["muster 1\n", "muster 2\n", "muster 3\n", "muster 4\n"] {
+    for older in ["muster 1\n", "muster 2\n", "muster 3\n", "muster 4\n", "muster 5\n"] {
         std::fs::write(home.path().join("format"), older).unwrap();
         assert!(matches!(home.open(), Err(OpenError::Older(..))));
     }
-    std::fs::write(home.path().join("format"), "muster 6\n").unwrap();
+    std::fs::write(home.path().join("format"), "muster 7\n").unwrap();
     assert!(matches!(home.open(), Err(OpenError::Newer(..))));
-    std::fs::write(home.path().join("format"), "muster 5\n").unwrap();
+    std::fs::write(home.path().join("format"), "muster 6\n").unwrap();
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);

@@ -64,10 +64,32 @@ impl Home {
         Sqlite::open(self.options())
     }
 
+    /// Copies the files as a crash leaves them. What SQLite shares between processes is not among them.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_files(self.path(), copy.path());
+        copy
+    }
+
     /// An engine for the suite, whose decisions move `now` far from the clock.
     pub(crate) fn into_engine(self, bounds: Bounds) -> Housed {
         let engine = Sqlite::open(SqliteOptions { bounds, accept_clock: true, ..self.options() }).unwrap();
         Housed { engine, _home: self }
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_files(&from, &to);
+        } else if from.extension().is_none_or(|ending| ending != "db-shm") {
+            std::fs::copy(&from, &to).unwrap();
+        }
     }
 }
 

@@ -42,7 +42,7 @@ fn a_data_directory_and_settings_of_another_user_are_not_used() {
     let launch = Launch::new(&folder.path().join("elsewhere"));
     let bait = folder.path().join("muster-data");
     fs::create_dir(&bait).unwrap();
-    fs::write(bait.join("format"), "muster 5\n").unwrap();
+    fs::write(bait.join("format"), "muster 6\n").unwrap();
     fs::write(bait.join("url"), "http://192.0.2.1:1").unwrap();
     chown(&bait, Some(NOBODY), None).unwrap();
     for arguments in [&["workspace", "list"][..], &["workspace", "adopt", "X1"], &["serve", "--listen", "127.0.0.1:0"]]

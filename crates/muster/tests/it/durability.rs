@@ -37,6 +37,8 @@ struct Torture {
     server: Server,
     ledger: Ledger,
     round: u64,
+    /// Rounds whose end found acknowledged groups in the redo log alone.
+    unfilled: u64,
     random: Random,
 }
 
@@ -44,7 +46,8 @@ impl Torture {
     fn new(launch: Launch, disk: Option<Disk>, seed: u64) -> Torture {
         let server = launch.start();
         let workspace = Workspace::create(&server);
-        Torture { launch, disk, workspace, server, ledger: Ledger::default(), round: 0, random: Random::seeded(seed) }
+        let (ledger, random) = (Ledger::default(), Random::seeded(seed));
+        Torture { launch, disk, workspace, server, ledger, round: 0, unfilled: 0, random }
     }
 
     /// One round; the error says what was lost, torn, invented, or did not start again.
@@ -66,6 +69,8 @@ impl Torture {
         {
             return Err(format!("SIGTERM tore the answer of request {}: {:?}", torn.tag, torn.fate));
         }
+        // Before the power is lost, and the number of the last group with it.
+        self.unfilled += u64::from(self.launch.lives_by_the_redo_log(&self.workspace));
         if let Some(disk) = &self.disk {
             match end {
                 End::PowerLoss => disk.lose_power(Unsynced::Lost),
@@ -94,9 +99,20 @@ impl Torture {
 
     fn assert_rounds(mut self, seed: u64, count: u64, ends: &[End]) {
         let outcome = self.rounds(count, ends);
-        println!("seed {seed}: {} rounds, {:?}", self.round, self.ledger);
+        println!(
+            "seed {seed}: {} rounds, {} with groups in the redo log alone, {:?}",
+            self.round, self.unfilled, self.ledger
+        );
         assert_eq!(outcome, Ok(()), "MUSTER_TEST_SEED={seed}");
         assert!(self.ledger.acknowledged > count, "the load did nothing: {:?}", self.ledger);
+        // Fails when every group writes the tables itself, or a stop leaves the redo log as it is.
+        let is_clean = ends.iter().all(|end| matches!(end, End::Terminate));
+        assert_eq!(
+            self.unfilled == 0,
+            is_clean,
+            "{} of {count} rounds ended with groups in the redo log alone",
+            self.unfilled
+        );
     }
 }
 

@@ -49,10 +49,14 @@ impl Stage {
         (answer.status, answer.text())
     }
 
-    fn has(&self, customer: &str) -> bool {
+    /// The status of a search for a user.
+    fn find(&self, customer: &str) -> u16 {
         let body = json!({"kind": "customer_id", "value": customer});
-        let answer = self.workspace.manage(&mut self.server.connect(), "POST", "/users/find", Some(&body)).unwrap();
-        answer.status == 200
+        self.workspace.manage(&mut self.server.connect(), "POST", "/users/find", Some(&body)).unwrap().status
+    }
+
+    fn has(&self, customer: &str) -> bool {
+        self.find(customer) == 200
     }
 
     fn kill_and_restart(&mut self) {
@@ -132,6 +136,42 @@ fn what_is_acknowledged_after_a_failed_sync_and_a_restart_survives_a_power_loss(
     assert!(stage.has("after"), "acknowledged after the restart and lost");
 }
 
+// Fails if `Front::fill_once` tries again after a failed sync, for a reader or for a stop, which then empties the redo log.
+#[test]
+fn a_failed_sync_of_the_tables_is_not_tried_again_and_the_redo_log_keeps_what_was_acknowledged() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.import("logged").0, 200);
+    stage.disk.fail_syncs(true);
+    let deadline = Instant::now() + RECOVERY_TIMEOUT;
+    while stage.server.get("/healthz").status == 200 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stage.assert_not_ready(true);
+    stage.disk.fail_syncs(false);
+    assert!(!stage.has("logged"), "a reader filled the tables after a failed sync");
+    stage.server.terminate();
+    stage.disk.lose_power(Unsynced::Lost);
+    stage.server = stage.launch.start();
+    assert!(stage.has("logged"), "acknowledged and lost");
+}
+
+// Fails if `RedoLog::open` does not sync the folder in which it creates its files.
+#[test]
+fn a_redo_log_that_was_missing_survives_a_power_loss_with_what_it_holds() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.server.terminate(), Some(0));
+    let data = stage.disk.data_dir();
+    for name in ["redo-0", "redo-1"] {
+        // Moved, so that no new file gets the inode, by which the disk knows what was synced.
+        let file = data.join("workspaces").join(stage.workspace.id()).join(name);
+        std::fs::rename(file, data.parent().unwrap().join(name)).unwrap();
+    }
+    stage.server = stage.launch.start();
+    assert_eq!(stage.import("new").0, 200);
+    stage.lose_power_and_restart();
+    assert!(stage.has("new"), "acknowledged and lost");
+}
+
 // Fails if ENOSPC is answered like a success or as a 500, or if a full disk leaves the server unready without advice.
 #[test]
 fn a_full_disk_is_503_and_the_server_goes_on_when_there_is_room_or_says_what_to_do() {
@@ -159,6 +199,22 @@ fn a_full_disk_is_503_and_the_server_goes_on_when_there_is_room_or_says_what_to_
     assert_eq!(stage.import("after").0, 200);
 }
 
+// Fails if a reader is given the tables although `Front::fill_for_reader` failed, or if it does not try the fill again.
+#[test]
+fn a_reader_sees_what_was_acknowledged_before_the_disk_was_full_or_is_answered_503() {
+    let stage = Stage::new();
+    let found = || {
+        let body = json!({"kind": "customer_id", "value": "logged"});
+        stage.workspace.manage(&mut stage.server.connect(), "POST", "/users/find", Some(&body)).unwrap().status
+    };
+    assert_eq!(stage.import("logged").0, 200);
+    stage.disk.fill(true);
+    let when_full = found();
+    assert!([200, 503].contains(&when_full), "{when_full}");
+    stage.disk.fill(false);
+    assert_eq!(found(), 200);
+}
+
 // Fails if the end of the process does not wait for `poisoned`, or does not say so by its code.
 #[test]
 fn a_process_that_only_a_restart_helps_ends_with_a_code_of_its_own_if_it_is_told_to() {
@@ -174,4 +230,49 @@ fn a_process_that_only_a_restart_helps_ends_with_a_code_of_its_own_if_it_is_told
     assert_eq!(server.ended(), Some(74));
     disk.fail_syncs(false);
     assert_eq!(launch.start().get("/readyz").status, 200);
+}
+
+// Fails if a fill that found no room takes its groups away, if a start that cannot fill shows what the tables have, or if
+// nothing tries again.
+#[test]
+fn groups_that_find_no_room_in_the_tables_are_neither_lost_nor_hidden() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.import("kept").0, 200);
+    stage.disk.fill(true);
+    // Longer than a group may be in the redo log alone.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(stage.import("refused").0, 503);
+    stage.assert_not_ready(false);
+    assert_ne!(stage.find("kept"), 404, "it is not there");
+    stage.disk.fill(false);
+    let deadline = Instant::now() + RECOVERY_TIMEOUT;
+    while stage.find("kept") != 200 {
+        assert!(Instant::now() < deadline, "{}", stage.find("kept"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(stage.find("refused"), 404);
+
+    assert_eq!(stage.import("later").0, 200);
+    stage.disk.fill(true);
+    std::thread::sleep(Duration::from_secs(2));
+    stage.server.kill();
+    stage.disk.fill(false);
+    stage.lose_power_and_restart();
+    assert_eq!([stage.find("kept"), stage.find("later"), stage.find("refused")], [200, 200, 404]);
+}
+
+// Fails if `RedoLog::open` does not sync the folder in which it creates files.
+#[test]
+fn a_redo_file_that_a_start_creates_survives_a_power_loss() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.server.terminate(), Some(0));
+    // As an earlier version leaves it. Under the shim, which must know of it.
+    let script = "rm redo-0 redo-1 && sync .";
+    let mut shell = std::process::Command::new("sh");
+    let folder = stage.launch.folder(&stage.workspace);
+    assert!(shell.args(["-ec", script]).current_dir(folder).envs(stage.disk.env()).status().unwrap().success());
+    stage.server = stage.launch.start();
+    assert_eq!(stage.import("kept").0, 200);
+    stage.lose_power_and_restart();
+    assert_eq!(stage.find("kept"), 200);
 }

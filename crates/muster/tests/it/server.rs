@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::http::{Answer, Connection, Cut};
 
@@ -34,6 +35,23 @@ pub(crate) struct Launch {
 impl Launch {
     pub(crate) fn new(data_dir: &Path) -> Launch {
         Launch { program: env!("CARGO_BIN_EXE_muster").into(), data_dir: data_dir.to_owned(), env: Vec::new() }
+    }
+
+    /// The folder of a workspace.
+    pub(crate) fn folder(&self, workspace: &Workspace) -> PathBuf {
+        self.data_dir.join("workspaces").join(workspace.id())
+    }
+
+    /// Whether acknowledged groups of a workspace are in the redo log alone. Asks a copy of the stopped data directory.
+    pub(crate) fn lives_by_the_redo_log(&self, workspace: &Workspace) -> bool {
+        let copy = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        copy_files(&self.data_dir, copy.path());
+        let copy = Launch::new(copy.path()).program(self.program.clone());
+        let folder = copy.folder(workspace);
+        for name in ["redo-0", "redo-1"] {
+            std::fs::remove_file(folder.join(name)).unwrap();
+        }
+        copy.verify().is_err_and(|said| said.contains("lost its end"))
     }
 
     /// Another build of the binary.
@@ -177,6 +195,19 @@ impl Launch {
         }
         let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         Err(format!("muster verify ({status}): {said}"))
+    }
+}
+
+/// Copies all files but those that SQLite shares between processes.
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_files(&from, &to);
+        } else if from.extension().is_none_or(|ending| ending != "db-shm") {
+            std::fs::copy(&from, &to).unwrap();
+        }
     }
 }
 

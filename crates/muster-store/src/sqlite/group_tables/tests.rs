@@ -7,7 +7,7 @@ use crate::clock_check::ClockCheck;
 use crate::engine::{Job, JobStep};
 use crate::queue::cores::Cores;
 use crate::queue::group::GroupRun;
-use crate::sqlite::schema;
+use crate::sqlite::{schema, state};
 use crate::working_set::WorkingSet;
 use crate::workspace_state::WorkspaceState;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
@@ -33,8 +33,9 @@ fn a_group_that_writes_its_rows_pauses_for_others_after_each_row_and_chunk() {
     const VALUES: u32 = 100;
     let conn = tables();
     let (mut state, mut bindings) = (WorkspaceState::load(&conn).expect("it loads"), BindingMap::new(0));
+    let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores) = (RowStatements::new(&conn), Cores::new(1));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows }, (&mut state, &mut bindings), &cores);
+    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
     let mut pauses_of = |changes| {
         let before = Cores::pauses();
         set.put_rows(changes);
@@ -146,9 +147,10 @@ fn run<'a>(bounds: &'a Bounds, cores: &'a Cores, clock_check: &'a ClockCheck) ->
 fn a_record_that_has_left_its_chunks_in_the_middle_of_a_group_can_be_changed_again() {
     let conn = tables();
     let (mut state, mut bindings) = (WorkspaceState::load(&conn).expect("it loads"), BindingMap::new(0));
+    let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores, bounds, clock_check) =
         (RowStatements::new(&conn), Cores::new(1), Bounds::default(), ClockCheck::new(true));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows }, (&mut state, &mut bindings), &cores);
+    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
     let (no, mut run) = (ProfileNo(1), run(&bounds, &cores, &clock_check));
     set.put_rows(root(no, 100_000).into());
     set.write_pending().expect("it writes");
@@ -165,9 +167,10 @@ fn a_record_that_has_left_its_chunks_in_the_middle_of_a_group_can_be_changed_aga
 fn rows_are_written_early_after_a_decision_that_loads_much_and_after_many_that_load_a_mebibyte() {
     let conn = tables();
     let (mut state, mut bindings) = (WorkspaceState::load(&conn).expect("it loads"), BindingMap::new(0));
+    let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores, bounds, clock_check) =
         (RowStatements::new(&conn), Cores::new(1), Bounds::default(), ClockCheck::new(true));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows }, (&mut state, &mut bindings), &cores);
+    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
     set.put_rows([root(ProfileNo(1), 100_000), root(ProfileNo(2), 300_000)].concat());
     set.write_pending().expect("it writes");
     let mut run = run(&bounds, &cores, &clock_check);
