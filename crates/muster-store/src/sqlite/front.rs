@@ -1,10 +1,9 @@
 //! Between the decisions of a workspace and its tables: the open generation, the one that is filled, and the
 //! connection that writes the tables.
 
-use super::errors;
-use super::table_writer::TableWriter;
-
+use super::errors::{self, closed};
 use super::redo::{Generation, GroupRows, GroupState, LogError, RedoLog};
+use super::table_writer::{self, TableWriter};
 use crate::bounds::Bounds;
 use crate::codec::Cell;
 use crate::engine::EngineError;
@@ -14,8 +13,9 @@ use crate::queue::cores::Cores;
 use crate::queue::group::GroupFailure;
 use crate::sync::lock;
 use muster_core::facts::FactHasher;
+use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// The least and most that the open generation of one workspace takes, in bytes.
@@ -23,12 +23,15 @@ const OPEN_BYTES_MIN: usize = 1 << 20;
 const OPEN_BYTES_MAX: usize = 16 << 20;
 /// A generation of up to this many bytes is filled at once for a reader: a few milliseconds.
 const SMALL_BYTES: usize = 64 << 10;
+/// How long a reader waits for a fill of somebody else before it looks whether that failed.
+const TABLES_WAIT: Duration = Duration::from_millis(10);
 /// The longest that a reader waits before a fill begins for it, so that one that polls forces no small fills.
 const READERS_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// What was logged and is not in the tables.
 struct Unfilled {
-    log: Option<RedoLog>,
+    /// Whether a writer has opened the log.
+    is_open: bool,
     /// The generation that groups are added to.
     open: Generation,
     /// When its first group was logged.
@@ -47,7 +50,11 @@ pub(crate) struct Front {
     tables: Mutex<Option<TableWriter>>,
     /// Held while a group runs that is logged: the open generation stays open.
     group: Mutex<()>,
+    /// Held while a group is written to it and synced, which nobody waits for who only reads.
+    log: Mutex<Option<RedoLog>>,
     unfilled: Mutex<Unfilled>,
+    /// Wakes who waits for the tables to have a group.
+    filled: Condvar,
     last_fill: Mutex<LastFill>,
     hasher: FactHasher,
     /// What the open generation may take before it is filled.
@@ -77,7 +84,7 @@ pub(crate) struct GroupPlace<'f> {
 
 impl Unfilled {
     fn new(open: Generation) -> Self {
-        Self { log: None, open, since: None, filling: None, logged: 0, filled: 0 }
+        Self { is_open: false, open, since: None, filling: None, logged: 0, filled: 0 }
     }
 
     fn size(&self) -> u64 {
@@ -89,9 +96,11 @@ impl Front {
     pub(crate) fn new() -> Self {
         let hasher = FactHasher::default();
         Self {
-            group: Mutex::default(),
             tables: Mutex::default(),
+            group: Mutex::default(),
+            log: Mutex::default(),
             unfilled: Mutex::new(Unfilled::new(Generation::new(hasher.clone()))),
+            filled: Condvar::new(),
             last_fill: Mutex::default(),
             hasher,
             open_bytes: AtomicUsize::new(OPEN_BYTES_MAX),
@@ -110,7 +119,8 @@ impl Front {
     pub(crate) fn start(&self, tables: TableWriter, log: RedoLog) {
         self.note_chunks(&tables.state().sums);
         *lock(&self.tables) = Some(tables);
-        *lock(&self.unfilled) = Unfilled { log: Some(log), ..Unfilled::new(self.generation()) };
+        *lock(&self.log) = Some(log);
+        *lock(&self.unfilled) = Unfilled { is_open: true, ..Unfilled::new(self.generation()) };
         *lock(&self.last_fill) = LastFill::default();
     }
 
@@ -138,7 +148,11 @@ impl Front {
 
     /// The same, unless a fill runs.
     pub(crate) fn idle_tables(&self) -> Option<MutexGuard<'_, Option<TableWriter>>> {
-        self.tables.try_lock().ok()
+        match self.tables.try_lock() {
+            Ok(tables) => Some(tables),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Waits until another group may be logged, without the core that the thread has: while a generation is filled the
@@ -175,7 +189,7 @@ impl Front {
 
     /// Whether a writer has opened the log.
     pub(crate) fn is_open(&self) -> bool {
-        lock(&self.unfilled).log.is_some()
+        lock(&self.unfilled).is_open
     }
 
     /// Whether the tables have everything.
@@ -197,19 +211,26 @@ impl Front {
         self.is_asked.store(false, Ordering::Release);
         let logged = lock(&self.unfilled).logged;
         while lock(&self.unfilled).filled < logged {
-            self.fill_once(logged, cores)?;
+            self.fill_once(self.tables(cores), logged, cores)?;
         }
         Ok(())
     }
 
-    /// The same for a reader, which waits a little if fills are expensive.
+    /// The same for a reader, which waits a little if fills are expensive, and does not try again what failed: that is done
+    /// by itself.
+    ///
+    /// # Errors
+    /// Those of [`Self::fill`], also of the last one.
     pub(crate) fn fill_for_reader(&self, cores: &Cores) -> Result<(), EngineError> {
         if self.is_filled() {
             return Ok(());
         }
+        if let Some(failure) = self.failure() {
+            return Err(failure.error);
+        }
         if lock(&self.unfilled).open.size() <= SMALL_BYTES {
             // Less work than to wait for a core.
-            return self.fill(cores);
+            return self.fill_beside_groups(cores);
         }
         let wait = {
             let last = lock(&self.last_fill);
@@ -218,16 +239,36 @@ impl Front {
         };
         std::thread::sleep(wait);
         let _core = cores.core();
-        self.fill(cores)
+        self.fill_beside_groups(cores)
+    }
+
+    /// Like [`Self::fill`], but does not wait for the end of a group that writes the tables itself: that fills them first.
+    fn fill_beside_groups(&self, cores: &Cores) -> Result<(), EngineError> {
+        let logged = lock(&self.unfilled).logged;
+        let is_lacking = |unfilled: &mut Unfilled| unfilled.filled < logged;
+        while is_lacking(&mut lock(&self.unfilled)) {
+            match self.idle_tables() {
+                Some(tables) => self.fill_once(tables, logged, cores)?,
+                None => cores.without_core(|| {
+                    let wait = self.filled.wait_timeout_while(lock(&self.unfilled), TABLES_WAIT, is_lacking);
+                    drop(wait.unwrap_or_else(PoisonError::into_inner));
+                }),
+            }
+        }
+        Ok(())
     }
 
     /// Fills one generation, the one whose fill failed or the open one, unless the tables have everything up to a group.
-    fn fill_once(&self, upto: u64, cores: &Cores) -> Result<(), EngineError> {
-        let mut tables = self.tables(cores);
+    fn fill_once(
+        &self,
+        mut tables: MutexGuard<'_, Option<TableWriter>>,
+        upto: u64,
+        cores: &Cores,
+    ) -> Result<(), EngineError> {
         if lock(&self.unfilled).filled >= upto {
             return Ok(());
         }
-        let Some(tables) = &mut *tables else { return Err(EngineError::Unavailable("it was closed".into())) };
+        let Some(tables) = &mut *tables else { return Err(closed()) };
         // The kernel may take pages of a failed sync for written: a second one that succeeds says nothing about them.
         if let Some(failure) = self.failure().filter(|failure| errors::is_sync(&failure.error)) {
             return Err(failure.error);
@@ -237,22 +278,14 @@ impl Front {
         };
         let begun = Instant::now();
         let filled = tables.fill(&generation, cores);
-        let mut last = lock(&self.last_fill);
-        (last.ended, last.took) = (Some(Instant::now()), begun.elapsed());
-        match filled {
-            Ok(group) => {
-                last.failure = None;
-                let mut unfilled = lock(&self.unfilled);
-                (unfilled.filling, unfilled.filled) = (None, group);
-                self.unfilled_bytes.store(unfilled.size(), Ordering::Relaxed);
-                Ok(())
-            }
-            Err(failure) => {
-                let error = failure.error.clone();
-                last.failure = Some(failure);
-                Err(error)
-            }
-        }
+        let failure = filled.as_ref().err().cloned();
+        *lock(&self.last_fill) = LastFill { ended: Some(Instant::now()), took: begun.elapsed(), failure };
+        let group = filled.map_err(|failure| failure.error)?;
+        let mut unfilled = lock(&self.unfilled);
+        (unfilled.filling, unfilled.filled) = (None, group);
+        self.unfilled_bytes.store(unfilled.size(), Ordering::Relaxed);
+        self.filled.notify_all();
+        Ok(())
     }
 
     /// Makes the open generation the one that is filled, unless there is one already; None if there is nothing to fill.
@@ -260,12 +293,13 @@ impl Front {
         // The group that holds the lock may wait for this core.
         cores.without_core(|| {
             let _group = lock(&self.group);
+            let mut log = lock(&self.log);
             let mut unfilled = lock(&self.unfilled);
-            let Unfilled { log, open, since, filling, .. } = &mut *unfilled;
+            let Unfilled { open, since, filling, .. } = &mut *unfilled;
             if filling.is_none() && !open.is_empty() {
                 *filling = Some(Arc::new(std::mem::replace(open, self.generation())));
                 *since = None;
-                if let Some(log) = log {
+                if let Some(log) = &mut *log {
                     log.switch();
                 }
             }
@@ -298,10 +332,24 @@ impl Front {
         }
     }
 
+    /// Begins a transaction of its own that has everything that was logged before the call and is never committed: to read
+    /// while the tables cannot be filled, as on a full disk. Others wait for its end, fills too.
+    ///
+    /// # Errors
+    /// Those of the tables, such as [`EngineError::Full`] if it does not fit into the memory of the connection.
+    pub(crate) fn preview(&self, conn: Connection, cores: &Cores) -> Result<Connection, EngineError> {
+        let (filling, open) = {
+            let unfilled = lock(&self.unfilled);
+            (unfilled.filling.clone(), unfilled.open.clone())
+        };
+        table_writer::preview(conn, filling.as_deref().into_iter().chain([&open]), cores)
+    }
+
     /// Forgets everything, whatever the tables have: the next writer reads the files.
     pub(crate) fn abandon(&self, cores: &Cores) {
         let mut tables = self.tables(cores);
         *tables = None;
+        *lock(&self.log) = None;
         *lock(&self.unfilled) = Unfilled::new(self.generation());
     }
 
@@ -310,11 +358,12 @@ impl Front {
     /// # Errors
     /// Those of the file system.
     pub(crate) fn clear_log(&self) -> std::io::Result<bool> {
-        let mut unfilled = lock(&self.unfilled);
-        if unfilled.filled < unfilled.logged {
+        // With it in hand no group is logged.
+        let mut log = lock(&self.log);
+        if !self.is_filled() {
             return Ok(false);
         }
-        unfilled.log.as_mut().map_or(Ok(()), RedoLog::clear)?;
+        log.as_mut().map_or(Ok(()), RedoLog::clear)?;
         Ok(true)
     }
 
@@ -330,7 +379,8 @@ impl Front {
         if !self.clear_log().map_err(|error| errors::of_system(&error))? {
             return Err(EngineError::Busy("a group was logged while the redo log was emptied".into()));
         }
-        lock(&self.unfilled).log = None;
+        *lock(&self.log) = None;
+        lock(&self.unfilled).is_open = false;
         Ok(lock(&self.tables).take())
     }
 }
@@ -349,12 +399,14 @@ impl GroupPlace<'_> {
 
     /// Logs a group and syncs it; from then on it is in the open generation.
     pub(crate) fn log(&self, group: GroupRows, state: GroupState) -> Result<(), LogError> {
-        let mut unfilled = lock(&self.front.unfilled);
-        let Unfilled { log, open, since, logged, .. } = &mut *unfilled;
-        let Some(log) = log else {
-            return Err(LogError::NotStored(EngineError::Unavailable("it was closed".into())));
+        // Kept until the group is in the open generation: who empties the log must not miss it.
+        let mut log = lock(&self.front.log);
+        let Some(log) = &mut *log else {
+            return Err(LogError::NotStored(closed()));
         };
         log.append(&state, &group)?;
+        let mut unfilled = lock(&self.front.unfilled);
+        let Unfilled { open, since, logged, .. } = &mut *unfilled;
         since.get_or_insert_with(Instant::now);
         open.absorb(group, state);
         *logged = state.1.group;

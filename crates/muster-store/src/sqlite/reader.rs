@@ -42,7 +42,10 @@ pub(crate) struct SqliteReader {
 impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
-        workspace.front.fill_for_reader(cores)?;
+        if let Err(error) = workspace.front.fill_for_reader(cores) {
+            let conn = workspace.preview(cores).map_err(|_what_it_met_too| error)?;
+            return Ok(Self { conn: Some(conn), workspace: None, room: ReadRoom::of_server(cores) });
+        }
         workspace.check_readable()?;
         let conn = workspace.reader()?;
         Self::begin(conn, Some(workspace), ReadRoom::of_server(cores))

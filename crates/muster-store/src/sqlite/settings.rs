@@ -92,6 +92,15 @@ pub(crate) fn reader(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// A connection that reads what it writes and never commits. What does not fit into its memory would be written to the
+/// disk, which is full.
+pub(crate) fn preview(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "wal_autocheckpoint", "0")?;
+    conn.pragma_update(None, "cache_size", "-65536")?;
+    Ok(conn)
+}
+
 /// A connection that only looks, also at a copy in a place that cannot be written, if its write-ahead log is empty.
 pub(crate) fn open_for_reading(path: &Path) -> std::result::Result<Connection, EngineError> {
     let reads = |conn: Connection| conn.query_row("PRAGMA user_version", [], |_| Ok(())).map(|()| conn);

@@ -58,7 +58,12 @@ impl TableWriter {
         (cores, is_last): (&Cores, bool),
         change: impl FnOnce(&RowStatements<'_>, &mut StoredState) -> Result<(T, bool), E>,
     ) -> Result<(T, Option<Duration>), E> {
-        let Self { conn, state, .. } = self;
+        let Self { conn, state } = self;
+        if !conn.is_autocommit() {
+            // A panic left it open.
+            conn.execute_batch("ROLLBACK").map_err(|error| not_committed(error.into()))?;
+            *state = StoredState::load(conn).map_err(not_committed)?;
+        }
         conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| not_committed(error.into()))?;
         let before = state.clone();
         let ended = run(conn, (state, &before), (cores, is_last), change);
@@ -83,6 +88,28 @@ impl TableWriter {
         })
         .map(|(group, _)| group)
     }
+}
+
+/// Begins a transaction that has these generations over the tables, unless the tables have them, and is never committed.
+pub(super) fn preview<'g>(
+    conn: Connection,
+    generations: impl Iterator<Item = &'g Generation>,
+    cores: &Cores,
+) -> Result<Connection, EngineError> {
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    let before = StoredState::load(&conn)?;
+    let mut state = before.clone();
+    let rows = RowStatements::new(&conn);
+    for generation in generations {
+        let is_new = |group: u64| group > state.figures.group;
+        if let Some((counters, figures)) = generation.state.filter(|(_, figures)| is_new(figures.group)) {
+            write_rows(&rows, &mut state.sums, generation, cores)?;
+            (state.counters, state.figures) = (counters, figures);
+        }
+    }
+    state.save(&rows, Some(&before))?;
+    drop(rows);
+    Ok(conn)
 }
 
 /// Nothing counts before the commit, and the transaction is taken back.

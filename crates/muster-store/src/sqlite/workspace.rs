@@ -139,6 +139,11 @@ impl SqliteWorkspace {
         Ok(settings::reader(&self.folder.join(DATABASE))?)
     }
 
+    /// A connection whose open transaction has what the tables lack; it is to be closed.
+    pub(crate) fn preview(&self, cores: &Cores) -> Result<Connection, EngineError> {
+        self.front.preview(settings::preview(&self.folder.join(DATABASE))?, cores)
+    }
+
     /// Returns a reading connection for later use.
     pub(crate) fn keep_reader(&self, conn: Connection) {
         let mut readers = lock(&self.readers);

@@ -239,7 +239,9 @@ impl Writer {
                 }
                 // Which row is broken is found out over the tables.
                 Err(Stop::BrokenRow(_)) => {}
-                Err(Stop::Failed(failure)) => return failure.into(),
+                Err(Stop::Failed(failure)) if failure.poison => return failure.into(),
+                // The tables may have room where the log cannot grow.
+                Err(Stop::Failed(_)) => {}
             }
         }
         match self.attempt(run, |writer, run| writer.write_tables(rest, refused, run)) {

@@ -3,9 +3,14 @@
 use super::super::redo::{Tail, tail};
 use super::*;
 use crate::codec::row_sum;
-use crate::sqlite::{schema, settings};
+use crate::conformance::rig::{HandClock, id, put_with, workspace};
+use crate::engine::Engine as _;
+use crate::sqlite::{Sqlite, SqliteOptions, schema, settings};
 use crate::working_set::{RowWrite, StoredSum};
 use crate::workspace_state::TableStats;
+use muster_core::change::{RowChange, StoredRow};
+use muster_core::id::ProfileNo;
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::record::Counters;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -93,7 +98,7 @@ fn nobody_knows_whether_a_group_is_stored_whose_sync_failed() {
 fn a_group_is_not_stored_that_found_no_room() {
     let dir = TempDir::new().unwrap();
     let front = front(dir.path());
-    let replace = |file| lock(&front.unfilled).log.as_mut().unwrap().replace_file(file);
+    let replace = |file| lock(&front.log).as_mut().unwrap().replace_file(file);
     let file = replace(fs::File::options().write(true).open("/dev/full").unwrap());
     assert!(matches!(log(&front, 1, 10), Err(LogError::NotStored(EngineError::Full))));
     assert!(front.is_filled());
@@ -104,6 +109,32 @@ fn a_group_is_not_stored_that_found_no_room() {
     assert_eq!(tail(dir.path(), 0).unwrap().unwrap(), Tail::Groups(1));
     assert!(matches!(front.get((Family::EventIds, &cells(1, 10)[..1]), |_| Ok(())), Ok(None)));
     assert!(matches!(front.get((Family::EventIds, &cells(1, 20)[..1]), |_| Ok(())), Ok(Some(Some(())))));
+}
+
+// Fails when `Writer::run` answers a group for which the log had no room, instead of writing it to the tables.
+#[test]
+fn a_group_that_finds_no_room_in_the_log_is_written_to_the_tables() {
+    let dir = TempDir::new().unwrap();
+    let engine = Sqlite::open(SqliteOptions::new(dir.path(), HandClock::at(1_000))).unwrap();
+    let shop = id("shop");
+    engine.create_workspace(&workspace("shop")).unwrap();
+    let add = |n| {
+        let key = Identifier { kind: IdentifierKind::new("customer_id"), value: "a".into() };
+        let rows = vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(n)))];
+        put_with(&engine, &shop, rows, move |counters| Counters { profile: n, ..counters })
+    };
+    // The first loads the bindings, and is not logged.
+    assert_eq!([add(1), add(2)], [Ok(()), Ok(())]);
+    let front = engine.inner.workspace(&shop).unwrap().front.clone();
+    for _ in FILES {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut log = lock(&front.log);
+        drop(log.as_mut().unwrap().replace_file(full));
+        log.as_mut().unwrap().switch();
+    }
+    assert_eq!(add(3), Ok(()));
+    assert!(front.is_filled());
+    assert_eq!(engine.read(&shop).unwrap().counters().unwrap().profile, 3);
 }
 
 // Fails when `Front::fill_once` takes the generation away whose fill failed, or `transact` keeps a part of it.
@@ -135,6 +166,51 @@ fn a_fill_that_finds_no_room_loses_nothing_and_is_done_when_there_is_room() {
     assert_eq!(front.fill(&cores), Ok(()));
     assert!(front.failure().is_none());
     assert!(tables_have(dir.path(), 50));
+}
+
+// Fails when `Front::preview` leaves out a generation, or `table_writer::preview` writes one again that the tables have.
+#[test]
+fn what_cannot_be_filled_is_read_over_the_tables_and_stored_nowhere() {
+    let (dir, cores) = (TempDir::new().unwrap(), Cores::new(1));
+    let database = dir.path().join("muster.db");
+    let front = front(dir.path());
+    let read = || {
+        let conn = front.preview(settings::preview(&database).unwrap(), &cores).unwrap();
+        let of = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        [of("SELECT count(*) FROM event_ids"), of("SELECT group_no FROM engine")]
+    };
+    logged(&front, 1, 10);
+    assert_eq!(read(), [1, 1], "of the open generation");
+    lock(&front.tables).as_ref().unwrap().conn.pragma_update(None, "max_page_count", 1).unwrap();
+    (2..=40).for_each(|group| logged(&front, group, 1_000));
+    assert_eq!(front.fill(&cores), Err(EngineError::Full));
+    (41..=50).for_each(|group| logged(&front, group, 1_000));
+    assert_eq!(read(), [50, 50], "of both generations");
+    assert!(tables_have(dir.path(), 0));
+    assert_eq!(tail(dir.path(), 0).unwrap().unwrap(), Tail::Groups(50));
+    lock(&front.tables).as_ref().unwrap().conn.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+    // The first of them is filled between the look at the generations and the transaction.
+    let filling = lock(&front.unfilled).filling.clone().unwrap();
+    assert_eq!(front.fill(&cores), Ok(()));
+    let conn = table_writer::preview(settings::preview(&database).unwrap(), [&*filling].into_iter(), &cores).unwrap();
+    drop(conn);
+    assert!(tables_have(dir.path(), 50));
+    assert_eq!(read(), [50, 50]);
+}
+
+// Fails when `Front::fill_for_reader` waits for whoever has the tables, instead of for what it lacks.
+#[test]
+fn a_reader_does_not_wait_for_a_group_that_writes_the_tables_after_it_filled_them() {
+    let (dir, cores) = (TempDir::new().unwrap(), Cores::new(2));
+    let front = front(dir.path());
+    logged(&front, 1, 10);
+    let tables = lock(&front.tables);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| front.fill_for_reader(&cores));
+        assert_eq!(front.fill_once(tables, 1, &cores), Ok(()));
+        let _kept_by_the_group = lock(&front.tables);
+        assert_eq!(reader.join().unwrap(), Ok(()));
+    });
 }
 
 // Fails without the first condition of `Front::place`: the group is logged although the fill hangs.

@@ -17,11 +17,12 @@ use std::hash::{BuildHasher as _, Hasher as _};
 pub(crate) type GroupState = (Counters, TableStats);
 
 /// The rows that groups changed, each as the last of them left it.
+#[derive(Clone)]
 pub(crate) struct Generation {
     hasher: FactHasher,
     /// Images of rows, as each group wrote them; those that were changed again are out of date.
     parts: Vec<Vec<u8>>,
-    /// Bytes of all of them.
+    /// Bytes that all of them take.
     bytes: usize,
     rows: Vec<RowAt>,
     /// Places in `rows` by key.
@@ -181,9 +182,9 @@ impl Generation {
         self.state.is_none()
     }
 
-    /// Returns the bytes that it takes, about.
+    /// Returns the bytes that it takes.
     pub(crate) fn size(&self) -> usize {
-        self.bytes + self.rows.len() * (size_of::<RowAt>() + 2 * size_of::<u32>())
+        self.bytes + self.rows.capacity() * size_of::<RowAt>() + self.places.allocation_size()
     }
 
     fn image(&self, row: &RowAt) -> RowImage<'_> {
@@ -204,7 +205,7 @@ impl Generation {
     /// Adds the rows of a group that came after all that are here, and the state after it.
     pub(crate) fn absorb(&mut self, group: GroupRows, state: GroupState) {
         let part = number(self.parts.len());
-        self.bytes += group.images.len();
+        self.bytes += group.images.capacity();
         self.parts.push(group.images);
         self.rows.reserve(group.rows.len());
         for row in group.rows {

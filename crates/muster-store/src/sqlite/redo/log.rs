@@ -114,10 +114,10 @@ impl RedoLog {
         Ok(())
     }
 
-    /// Puts another file in place of the first.
+    /// Puts another file in place of the current one.
     #[cfg(test)]
     pub(crate) fn replace_file(&mut self, file: File) -> File {
-        std::mem::replace(&mut self.files[0], file)
+        std::mem::replace(&mut self.files[self.current], file)
     }
 
     /// Takes the records of the next generation into the other file: what that holds is in the tables.
