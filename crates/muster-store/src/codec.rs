@@ -18,7 +18,7 @@ pub(crate) use cell::cells_sum;
 pub use cell::{Cell, Record, row_sum};
 pub use json::JsonObject;
 pub(crate) use json::NamedValues;
-pub(crate) use logs::{bounded_bytes, outcome_bit, quarantine_bytes, refused_bytes};
+pub(crate) use logs::{MergeEffect, bounded_bytes, outcome_bit, quarantine_bytes, refused_bytes};
 pub use people::{Binding, ViewRow};
 pub(crate) use people::{binding_cells, view_cells};
 pub(crate) use reviews::holder_cells;

@@ -113,6 +113,14 @@ pub trait Reader {
     /// See the trait.
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
 
+    /// The same without the identifiers of the merged profile, which are as many as it had members.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn merge_effect(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        Ok(self.merge(no)?.map(|merge| Merge { identifiers: Vec::new(), ..merge }))
+    }
+
     /// Separations, newest first, below the cursor.
     ///
     /// # Errors

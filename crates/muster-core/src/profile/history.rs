@@ -1,6 +1,6 @@
 //! History of the values of a live profile: what was replaced, when, and by which request, id and merge.
 
-use crate::id::{MergeNo, ProfileId, RequestNo, Seq};
+use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, Seq};
 use crate::profile::Member;
 use crate::profile::fold::{MemberRef, MemberTree};
 use crate::record::{Combined, History, MemberRecord, Merge, Replaced};
@@ -37,15 +37,21 @@ pub struct HistoryItem {
 /// Returns the changes of a profile's values, newest first, with those of merges.
 pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
     let mut items = Vec::new();
-    for member in members {
-        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.record.no).collect();
-        own.sort_by_key(|row| row.seq);
-        push_writes(&member.record, &own, stamps, &mut items);
+    let mut rows_of: HashMap<ProfileNo, Vec<&History>> = HashMap::new();
+    for row in rows {
+        rows_of.entry(row.profile).or_default().push(row);
     }
+    rows_of.values_mut().for_each(|rows| rows.sort_by_key(|row| row.seq));
+    let rows_of = |no: ProfileNo| rows_of.get(&no).map_or(&[][..], Vec::as_slice);
+    for member in members {
+        push_writes(&member.record, rows_of(member.record.no), stamps, &mut items);
+    }
+    let merges: HashMap<MergeNo, &Merge> = merges.iter().map(|merge| (merge.no, merge)).collect();
+    let records: HashMap<ProfileNo, &MemberRecord> = members.iter().map(|m| (m.record.no, &m.record)).collect();
     let tree = MemberTree::new(members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }));
     for member in members {
         let Some(link) = &member.link else { continue };
-        let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
+        let Some(merge) = merges.get(&link.merge) else { continue };
         let by_merge = |field: &str, (old, new): (Option<Value>, Option<Value>), omitted: bool| HistoryItem {
             seq: link.seq,
             at: Some(merge.at),
@@ -57,11 +63,23 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             recorded_under: member.record.id(),
             merge: Some(merge.no),
         };
-        let (brought, subtree) = (tree.current_values_at(link.child, link.seq), tree.subtree(link.child));
-        let filled = |field: &str| {
-            let own = || members.iter().filter(|m| subtree.contains(&m.record.no)).map(|m| &m.record);
-            let held = || own().find_map(|profile| value_at(profile, rows, field, link.seq));
-            brought.attributes.get(field).cloned().or_else(held)
+        if merge.filled.is_empty() && merge.combined.is_empty() {
+            continue;
+        }
+        let brought = tree.current_values_at(link.child, link.seq);
+        let mut below: Option<Vec<ProfileNo>> = None;
+        let mut filled = |field: &str| {
+            if let Some(value) = brought.attributes.get(field) {
+                return Some(value.clone());
+            }
+            // By number, as the members are.
+            let below = below.get_or_insert_with(|| {
+                let mut below = tree.subtree(link.child);
+                below.sort_unstable();
+                below
+            });
+            let mut records = below.iter().filter_map(|no| records.get(no));
+            records.find_map(|record| value_at(record, rows_of(record.no), field, link.seq))
         };
         items.extend(merge.filled.iter().map(|field| by_merge(field, (None, filled(field)), false)));
         let changed = |c: &Combined| by_merge(&c.field, (c.old.clone(), c.new.clone()), c.is_omitted());
@@ -73,13 +91,12 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
     items
 }
 
-/// Returns the value of a member record at a position of the change sequence: the first value that was replaced
-/// afterwards, else the current one. The fold cannot know it because a record keeps only its latest write.
-fn value_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
-    let later = rows.iter().filter(|row| row.profile == profile.no && row.seq > seq);
-    let first = later.filter_map(|row| Some((row.seq, row.replaced.iter().find(|r| *r.field == *field)?)));
-    match first.min_by_key(|(seq, _)| *seq) {
-        Some((_, replaced)) => replaced.old.clone(),
+/// Returns the value of a member record at a position of the change sequence, by its rows in order: the first value that was
+/// replaced afterwards, else the current one. The fold cannot know it because a record keeps only its latest write.
+fn value_at(profile: &MemberRecord, rows: &[&History], field: &str, seq: Seq) -> Option<Value> {
+    let later = rows.iter().filter(|row| row.seq > seq);
+    match later.flat_map(|row| &row.replaced).find(|replaced| *replaced.field == *field) {
+        Some(replaced) => replaced.old.clone(),
         None => profile.attributes.get(field).and_then(|write| write.value.clone()),
     }
 }

@@ -259,7 +259,7 @@ fn changes(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<Vec<HistoryI
         rows.extend(reader.history(&member.record)?);
         seqs.extend(member.record.attributes.values().map(|write| write.seq));
         if let Some(link) = &member.link {
-            merges.extend(reader.merge(link.merge)?);
+            merges.extend(reader.merge_effect(link.merge)?);
         }
     }
     seqs.extend(rows.iter().flat_map(|row| row.replaced.iter().map(|r| r.since).chain([row.seq])));

@@ -6,6 +6,7 @@ use super::parts;
 use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::{Cause, LogEntry, Merge, Omitted, QuarantinedElement, Separation, SeparationCause};
@@ -182,26 +183,51 @@ impl Record for Merge {
     }
 
     fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = CellReader::new(Self::FAMILY, cells)?;
-        let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
-        let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
-        let request = match (row.int_or_null()?, row.int_or_null()?) {
-            (Some(no), Some(element)) => {
-                let element = element.try_into().map_err(|_| CorruptRow("an index is out of range"))?;
-                Some((RequestNo(no.cast_unsigned()), element))
-            }
-            _ => None,
-        };
-        let code = row.int()?;
-        let mut read = Decoder::open(row.blob()?)?;
-        let cause = cause(code, &mut read)?;
-        let explanation = if read.u8()? == 0 { None } else { Some(parts::explanation(&mut read)?) };
-        let (filled, combined) = (parts::names(&mut read)?, parts::read_combined(&mut read)?);
-        let identifiers = parts::keys(&mut read)?;
-        read.end()?;
-        let reverted_at = row.int_or_null()?.map(Timestamp);
-        Ok(Self { no, at, survivor, merged, request, cause, explanation, filled, combined, identifiers, reverted_at })
+        read_merge(cells, |read| {
+            let identifiers = parts::keys(read)?;
+            read.end()?;
+            Ok(identifiers)
+        })
     }
+}
+
+/// A merge record whose identifiers were not read: a merge in a chain lists those of all members below it.
+pub(crate) struct MergeEffect(pub(crate) Merge);
+
+impl Record for MergeEffect {
+    const FAMILY: Family = Family::Merges;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        self.0.cells()
+    }
+
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
+        read_merge(cells, |_| Ok(Vec::new())).map(Self)
+    }
+}
+
+fn read_merge(
+    cells: &mut [Cell<'_>],
+    identifiers: impl FnOnce(&mut Decoder<'_>) -> Result<Vec<Identifier>, CorruptRow>,
+) -> Result<Merge, CorruptRow> {
+    let mut row = CellReader::new(Family::Merges, cells)?;
+    let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
+    let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
+    let request = match (row.int_or_null()?, row.int_or_null()?) {
+        (Some(no), Some(element)) => {
+            let element = element.try_into().map_err(|_| CorruptRow("an index is out of range"))?;
+            Some((RequestNo(no.cast_unsigned()), element))
+        }
+        _ => None,
+    };
+    let code = row.int()?;
+    let mut read = Decoder::open(row.blob()?)?;
+    let cause = cause(code, &mut read)?;
+    let explanation = if read.u8()? == 0 { None } else { Some(parts::explanation(&mut read)?) };
+    let (filled, combined) = (parts::names(&mut read)?, parts::read_combined(&mut read)?);
+    let identifiers = identifiers(&mut read)?;
+    let reverted_at = row.int_or_null()?.map(Timestamp);
+    Ok(Merge { no, at, survivor, merged, request, cause, explanation, filled, combined, identifiers, reverted_at })
 }
 
 fn profile_id(row: &mut CellReader<'_, '_>) -> Result<ProfileId, CorruptRow> {

@@ -4,7 +4,7 @@ use super::chunks;
 use super::group_tables;
 use super::table;
 use super::workspace::SqliteWorkspace;
-use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
+use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, MergeEffect, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Page, PageBuilder, payload};
@@ -334,6 +334,10 @@ impl Reader for SqliteReader {
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
         self.by_number(no.0)
+    }
+
+    fn merge_effect(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        Ok(self.by_number(no.0)?.map(|MergeEffect(merge)| merge))
     }
 
     fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {

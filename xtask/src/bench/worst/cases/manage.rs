@@ -130,6 +130,10 @@ fn user_of(email: &str) -> impl Fn(&CaseWorkspace<'_>) -> Result<String> {
     }
 }
 
+fn history(place: &CaseWorkspace<'_>, id: &str) -> Result<()> {
+    place.manage("GET", &format!("/users/{id}/history"), &Json::Null).map(drop)
+}
+
 fn reads() -> Vec<Case> {
     let preview =
         |place: &CaseWorkspace<'_>| place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop);
@@ -150,6 +154,8 @@ fn reads() -> Vec<Case> {
         Case::call("manage: a lookup of a value that many held", 2_000, replacing, lookup),
         Case::call("manage: a user of a flat profile", MEMBERS, flat, |place| user_of("hub")(place).map(drop)),
         Case::call("manage: a user of a chain", MEMBERS, chain, |place| user_of("e0")(place).map(drop)),
+        Case::call_about("manage: the history of a user of a flat profile", MEMBERS, flat, user_of("hub"), history),
+        Case::call_about("manage: the history of a user of a chain", MEMBERS, chain, user_of("e0"), history),
         Case::call("manage: a page of the merges of a chain", MEMBERS, chain, |place| {
             place.manage("GET", "/merges?limit=1000", &Json::Null).map(drop)
         }),
