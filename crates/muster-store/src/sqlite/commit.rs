@@ -3,7 +3,7 @@
 
 use super::errors;
 use super::errors::closed;
-use super::inner::{Inner, Unfilled, io};
+use super::inner::{Inner, Unfilled};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
 use super::workspace::SqliteWorkspace;
@@ -261,7 +261,6 @@ pub(crate) fn opening(error: WriterError) -> EngineError {
         WriterError::Schema(SchemaError::Newer(version)) => {
             EngineError::Unavailable(format!("the database has the later version {version}").into())
         }
-        WriterError::Io(error) => io(error),
         WriterError::Behind(stored, synced) => {
             EngineError::Unavailable(format!("the database ends at group {stored}, {synced} was acknowledged").into())
         }

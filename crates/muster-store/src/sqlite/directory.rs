@@ -77,7 +77,9 @@ pub enum OpenError {
         workspaces: String,
     },
     /// Something stored is not what was written.
-    #[error("{what}: {why}. Look with `muster verify`, or restore a copy")]
+    #[error(
+        "{what}: {why}. Start again if the disk failed for a moment; else look with `muster verify`, or restore a copy"
+    )]
     Damaged {
         /// What.
         what: String,

@@ -107,7 +107,6 @@ pub(super) fn refusal(path: &Path, id: Option<&WorkspaceId>, error: WriterError)
         WriterError::Schema(SchemaError::Storage(error)) => {
             OpenError::Damaged { what: path.display().to_string(), why: error.to_string() }
         }
-        WriterError::Io(error) => OpenError::Io { path: path.to_owned(), error },
         WriterError::Behind(stored, synced) => {
             let workspace = id.expect("the catalogue is never behind").clone();
             OpenError::Behind { workspace, stored, synced }

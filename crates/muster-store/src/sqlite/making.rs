@@ -24,9 +24,14 @@ impl Inner {
             match checked {
                 Ok(false) => newer.push(workspace.id.to_string()),
                 Ok(true) if place < self.options.open_max => {}
-                Ok(true) => workspace
-                    .close(&mut writer, &self.cores)
-                    .map_err(|error| refusal(&workspace.folder, None, error.into()))?,
+                Ok(true) => match workspace.close(&mut writer, &self.cores) {
+                    Ok(()) => {}
+                    // It stays open, and is closed when that has passed.
+                    Err(error @ (EngineError::Full | EngineError::Busy(_))) => {
+                        workspace.queue.set_failing(Some(&error))
+                    }
+                    Err(error) => return Err(refusal(&workspace.folder, None, error.into())),
+                },
                 Err(WriterError::Schema(SchemaError::Newer(version))) => {
                     return Err(refusal(&workspace.folder, None, SchemaError::Newer(version).into()));
                 }

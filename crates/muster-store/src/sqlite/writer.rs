@@ -61,7 +61,6 @@ pub(crate) struct Writer {
 /// Why a writer could not be opened.
 pub(crate) enum WriterError {
     Schema(SchemaError),
-    Io(std::io::Error),
     /// The database is behind what was acknowledged: (stored, synced).
     Behind(u64, u64),
 }
@@ -86,7 +85,8 @@ impl From<rusqlite::Error> for WriterError {
 
 impl From<std::io::Error> for WriterError {
     fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
+        // No room and a shortage pass, whichever file they are met at.
+        errors::of_system(&error).into()
     }
 }
 
