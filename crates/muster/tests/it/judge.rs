@@ -60,6 +60,7 @@ pub(crate) fn judge(
             ledger.effect.customers += flight.effect.customers;
             ledger.effect.events += flight.effect.events;
             ledger.effect.merges += flight.effect.merges;
+            ledger.effect.reverts += flight.effect.reverts;
         }
     }
     compare_counters(&mut look, ledger)
@@ -73,7 +74,10 @@ fn verdict(look: &mut ProfileView, flight: &Flight) -> Result<bool, String> {
     {
         return Err(format!("request {tag} was answered {status}: {body}"));
     }
-    let found = look.claims(flight);
+    if flight.unseen {
+        return Err(format!("request {tag} was acknowledged, and a reader did not find it"));
+    }
+    let found = look.claims(flight, &flight.claims);
     let missing: Vec<&Claim> = flight.claims.iter().zip(&found).filter(|(_, found)| !**found).map(|(c, _)| c).collect();
     match (missing.is_empty(), fate) {
         (true, _) => Ok(true),
@@ -83,6 +87,9 @@ fn verdict(look: &mut ProfileView, flight: &Flight) -> Result<bool, String> {
             found.len() - missing.len(),
             found.len()
         )),
+        (false, _) if look.claims(flight, &flight.otherwise).contains(&false) => {
+            Err(format!("request {tag} ({fate:?}) is not there, and what was before is not either"))
+        }
         (false, _) => Ok(false),
     }
 }
@@ -100,7 +107,7 @@ fn send_again(look: &mut ProfileView, flight: &Flight, whole: bool) -> Result<()
             answer.text()
         ));
     }
-    if look.claims(flight).contains(&false) {
+    if look.claims(flight, &flight.claims).contains(&false) {
         return Err(format!("request {tag} sent again was acknowledged and is not whole"));
     }
     Ok(())
@@ -108,8 +115,8 @@ fn send_again(look: &mut ProfileView, flight: &Flight, whole: bool) -> Result<()
 
 fn compare_counters(look: &mut ProfileView, ledger: &Ledger) -> Result<(), String> {
     let stats = look.manage("GET", "/stats", None).1;
-    let Effect { customers, events, merges } = ledger.effect;
-    let want = [customers - merges, events, merges];
+    let Effect { customers, events, merges, reverts } = ledger.effect;
+    let want = [customers + reverts - merges, events, merges];
     let got = ["users", "events", "merges"].map(|name| stats[name].as_u64().unwrap_or(u64::MAX));
     if got == want {
         Ok(())
@@ -125,27 +132,35 @@ struct ProfileView<'a> {
 }
 
 impl ProfileView<'_> {
-    /// Which of the request's claims hold, in their order.
-    fn claims(&mut self, flight: &Flight) -> Vec<bool> {
+    /// Which of the claims of a request hold, in their order.
+    fn claims(&mut self, flight: &Flight, claims: &[Claim]) -> Vec<bool> {
         let mut users = HashMap::new();
         let mut timelines = HashMap::new();
         let mut held = Vec::new();
-        for claim in &flight.claims {
+        for claim in claims {
             held.push(match claim {
                 Claim::User { customer } => {
                     self.user(&mut users, customer).is_some_and(|user| user["attributes"]["tag"] == flight.tag.as_str())
                 }
                 Claim::Merged { left, right } => {
-                    let ids =
-                        [left, right].map(|customer| self.user(&mut users, customer).map(|user| user["id"].clone()));
+                    let ids = [left, right].map(|customer| self.id_of(&mut users, customer));
                     ids[0].is_some() && ids[0] == ids[1]
+                }
+                Claim::Apart { left, right } => {
+                    let ids = [left, right].map(|customer| self.id_of(&mut users, customer));
+                    ids.iter().all(Option::is_some) && ids[0] != ids[1]
+                }
+                Claim::Deletion { customer, key } => {
+                    let answer = self.workspace.delete_user(&mut self.connection, customer, key).unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    answer.header("Idempotency-Replayed") == Some("true")
                 }
                 Claim::Event { customer, event_id } => match self.user(&mut users, customer) {
                     None => false,
                     Some(user) => {
                         let id = user["id"].as_str().unwrap().to_owned();
                         let timeline = timelines.entry(id.clone()).or_insert_with(|| self.timeline(&id));
-                        timeline.iter().any(|event| event["event_id"] == event_id.as_str())
+                        timeline.iter().filter(|event| event["event_id"] == event_id.as_str()).count() == 1
                     }
                 },
             });
@@ -160,6 +175,10 @@ impl ProfileView<'_> {
             (status == 200).then_some(user)
         };
         known.entry(customer.to_owned()).or_insert_with(|| find(self)).clone()
+    }
+
+    fn id_of(&mut self, known: &mut HashMap<String, Option<Value>>, customer: &str) -> Option<Value> {
+        self.user(known, customer).map(|user| user["id"].clone())
     }
 
     fn timeline(&mut self, id: &str) -> Vec<Value> {

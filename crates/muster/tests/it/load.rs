@@ -1,17 +1,20 @@
 //! Clients that send bulk imports as fast as they can, each request tagged so that it can be told from every other
-//! after a crash. Leaves the judgement to `judge`.
+//! after a crash. Beside them they delete users, revert merges, and read what was acknowledged. Leaves the judgement to
+//! `judge`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::http::{Connection, Cut};
+use crate::http::{Answer, Connection, Cut};
 use crate::random::Random;
 use crate::server::{Server, Workspace};
 
 /// Clients at once, each with one request in flight.
 pub(crate) const CLIENTS: u64 = 16;
+/// Which customer of a request is deleted at times: the first two may be merged.
+const DELETED: u64 = 2;
 /// How long a client waits after a 503.
 const BACK_OFF: Duration = Duration::from_millis(5);
 
@@ -24,6 +27,10 @@ pub(crate) enum Claim {
     Event { customer: String, event_id: String },
     /// Both resolve to one user.
     Merged { left: String, right: String },
+    /// Both are found, and are two users.
+    Apart { left: String, right: String },
+    /// The deletion of the user under this key is recorded. To look sends it again.
+    Deletion { customer: String, key: String },
 }
 
 /// What a request adds to the counters of the workspace.
@@ -32,6 +39,7 @@ pub(crate) struct Effect {
     pub(crate) customers: u64,
     pub(crate) events: u64,
     pub(crate) merges: u64,
+    pub(crate) reverts: u64,
 }
 
 /// How a request ended for its client.
@@ -53,8 +61,23 @@ pub(crate) struct Flight {
     pub(crate) body: Value,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) claims: Vec<Claim>,
+    /// What must be there in place of the claims if the request was not applied.
+    pub(crate) otherwise: Vec<Claim>,
     pub(crate) effect: Effect,
     pub(crate) fate: Fate,
+    /// A reader did not find what was acknowledged before it asked.
+    pub(crate) unseen: bool,
+}
+
+impl Flight {
+    /// The request was applied, or was not, as far as its client knows.
+    pub(crate) fn settle(&mut self, answered: Result<Answer, Cut>) {
+        self.fate = match answered {
+            Ok(answer) if answer.status == 200 => Fate::Acknowledged,
+            Ok(answer) => Fate::Refused(answer.status, answer.text()),
+            Err(cut) => Fate::Cut(cut),
+        };
+    }
 }
 
 /// Runs the clients while `during` runs; it may kill the server or spoil its disk. Returns every request that was
@@ -105,24 +128,39 @@ impl Sender {
                 break;
             }
             let (mut flight, apart) = self.request(number);
-            let key = flight.idempotency_key.as_deref();
-            flight.fate = match workspace.import(connection, &flight.body, key) {
-                Ok(answer) if answer.status == 200 => Fate::Acknowledged,
-                Ok(answer) => Fate::Refused(answer.status, answer.text()),
-                Err(cut) => Fate::Cut(cut),
-            };
+            flight.settle(workspace.import(connection, &flight.body, flight.idempotency_key.as_deref()));
             // A pair that a request in doubt may have merged is not used again: its merge would be counted twice.
             self.apart = apart.filter(|_| flight.fate == Fate::Acknowledged);
-            let lost = matches!(flight.fate, Fate::Cut(_));
-            if matches!(flight.fate, Fate::Refused(..)) {
-                std::thread::sleep(BACK_OFF);
-            }
+            let follow = if flight.fate == Fate::Acknowledged {
+                self.follow((connection, workspace), &mut flight)
+            } else {
+                Ok(None)
+            };
             flights.push(flight);
-            if lost {
-                break;
+            // A connection that a reader lost is closed for the next request, too.
+            flights.extend(follow.unwrap_or_default());
+            match flights.last().map(|last| &last.fate) {
+                Some(Fate::Cut(_)) => break,
+                Some(Fate::Refused(..)) => std::thread::sleep(BACK_OFF),
+                _ => {}
             }
         }
         flights
+    }
+
+    /// What follows an acknowledged import at times: it is read; its merge is reverted, or one of its users deleted, by a
+    /// request of its own.
+    fn follow(&mut self, over: (&mut Connection, &Workspace), done: &mut Flight) -> Result<Option<Flight>, Cut> {
+        let (connection, workspace) = over;
+        // In half of the rounds nobody reads, so that what is logged is not filled at once.
+        if !self.round.is_multiple_of(2) && self.random.one_in(4) {
+            done.unseen = is_unseen((connection, workspace), done)?;
+        }
+        match done.claims.iter().find(|claim| matches!(claim, Claim::Merged { .. })).cloned() {
+            Some(merged) if self.random.one_in(2) => revert((connection, workspace), done, merged),
+            None if self.random.one_in(8) => Ok(delete((connection, workspace), done)),
+            _ => Ok(None),
+        }
     }
 
     /// The next request, and the two users that its success leaves apart.
@@ -156,12 +194,75 @@ impl Sender {
             body: json!({"type": "transition", "elements": elements}),
             idempotency_key: self.random.one_in(2).then(|| format!("key-{tag}")),
             claims,
+            otherwise: Vec::new(),
             effect,
             fate: Fate::Refused(0, String::new()),
+            unseen: false,
             tag,
         };
         (flight, apart)
     }
+}
+
+/// The status of a search for a customer id, and the user that it resolves to.
+fn find((connection, workspace): (&mut Connection, &Workspace), customer: &str) -> Result<(u16, Value), Cut> {
+    let body = json!({"kind": "customer_id", "value": customer});
+    let answer = workspace.manage(connection, "POST", "/users/find", Some(&body))?;
+    Ok((answer.status, answer.json()))
+}
+
+/// Whether a reader lacks the last user of an acknowledged request. A server that cannot answer says so.
+pub(crate) fn is_unseen(over: (&mut Connection, &Workspace), done: &Flight) -> Result<bool, Cut> {
+    let last = done.claims.iter().rev().find_map(|claim| match claim {
+        Claim::User { customer } => Some(customer),
+        _ => None,
+    });
+    let Some(customer) = last else { return Ok(false) };
+    let (status, user) = find(over, customer)?;
+    Ok(status == 404 || status == 200 && user["attributes"]["tag"] != done.tag.as_str())
+}
+
+/// Reverts the merge of an acknowledged request, whose claim goes over to the revert.
+pub(crate) fn revert(
+    (connection, workspace): (&mut Connection, &Workspace),
+    done: &mut Flight,
+    merged: Claim,
+) -> Result<Option<Flight>, Cut> {
+    let Claim::Merged { left, right } = merged.clone() else { return Ok(None) };
+    let (_, user) = find((connection, workspace), &left)?;
+    let Some(merge) = user["members"].as_array().and_then(|members| members.first()?["merge_id"].as_str()) else {
+        return Ok(None);
+    };
+    done.claims.retain(|claim| !matches!(claim, Claim::Merged { .. }));
+    let mut flight = Flight {
+        tag: format!("{}-revert", done.tag),
+        body: json!({}),
+        idempotency_key: None,
+        claims: vec![Claim::Apart { left, right }],
+        otherwise: vec![merged],
+        effect: Effect { reverts: 1, ..Effect::default() },
+        ..done.clone()
+    };
+    flight.settle(workspace.manage(connection, "POST", &format!("/merges/{merge}/revert"), None));
+    Ok(Some(flight))
+}
+
+/// Deletes a user of an acknowledged request that takes part in no merge, if there is one: the user is marked and stays.
+pub(crate) fn delete((connection, workspace): (&mut Connection, &Workspace), done: &Flight) -> Option<Flight> {
+    let customer = format!("k-{}-{DELETED}", done.tag);
+    done.claims.iter().find(|claim| matches!(claim, Claim::User { customer: other } if *other == customer))?;
+    let key = format!("delete-{}", done.tag);
+    let answered = workspace.delete_user(connection, &customer, &key);
+    let mut flight = Flight {
+        tag: format!("{}-delete", done.tag),
+        body: json!({}),
+        idempotency_key: None,
+        claims: vec![Claim::Deletion { customer, key }],
+        effect: Effect::default(),
+        ..done.clone()
+    };
+    flight.settle(answered);
+    Some(flight)
 }
 
 /// A request under construction.

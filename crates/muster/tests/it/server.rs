@@ -199,7 +199,7 @@ impl Launch {
 }
 
 /// Copies all files but those that SQLite shares between processes.
-fn copy_files(from: &Path, to: &Path) {
+pub(crate) fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if from.is_dir() {
@@ -258,6 +258,11 @@ impl Server {
     pub(crate) fn get_as_admin(&self, target: &str) -> Answer {
         let token = format!("Bearer {ADMIN_TOKEN}");
         self.connect().call("GET", target, &[("Authorization", &token)], b"").unwrap()
+    }
+
+    /// Asks for a new workspace.
+    pub(crate) fn create_workspace(&self, name: &str) -> Answer {
+        admin(&mut self.connect(), "POST", "", Some(&json!({"name": name}))).unwrap()
     }
 
     /// `kill -9`.
@@ -324,7 +329,7 @@ impl Workspace {
     /// Makes a workspace without rate limits and without identity resolution; bodies may have 1 MiB.
     pub(crate) fn create_plain(server: &Server) -> Workspace {
         let mut connection = server.connect();
-        let made = admin(&mut connection, "POST", "", Some(&json!({"name": "Black box"}))).unwrap();
+        let made = server.create_workspace("Black box");
         assert_eq!(made.status, 201, "{}", made.text());
         let made = made.json();
         let (id, key) = (made["id"].as_str().unwrap().to_owned(), made["data_api_key"].as_str().unwrap());
@@ -353,6 +358,15 @@ impl Workspace {
         headers.extend(idempotency_key.map(|key| ("Idempotency-Key", key)));
         let target = format!("/v1/transition/{}", self.id);
         connection.call("POST", &target, &headers, body.to_string().as_bytes())
+    }
+
+    /// Delete Users of one customer, with an idempotency key.
+    pub(crate) fn delete_user(&self, connection: &mut Connection, customer: &str, key: &str) -> Result<Answer, Cut> {
+        let headers =
+            [("Content-Type", "application/json"), ("Authorization", &*self.credentials), ("Idempotency-Key", key)];
+        let body = json!({"identity_type": "customer_id", "identity_value": customer}).to_string();
+        let target = format!("/v1/customer/delete?app_id={}", self.id);
+        connection.call("POST", &target, &headers, body.as_bytes())
     }
 
     /// A lenient bulk import that answers the outcome of each element.
