@@ -8,6 +8,7 @@ mod sqlite {
     mod clock;
     mod cut;
     mod damage;
+    mod flips;
     mod full;
     mod groups;
     mod queues;

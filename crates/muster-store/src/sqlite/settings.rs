@@ -158,7 +158,8 @@ pub(crate) fn checkpoint(conn: &Connection) -> Result<bool> {
 pub(crate) fn used_bytes(conn: &Connection) -> Result<u64> {
     let pages = |sql| conn.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
     let used = pages("PRAGMA page_count")? - pages("PRAGMA freelist_count")?;
-    Ok(used.cast_unsigned() * PAGE_BYTES)
+    // In a damaged head the free pages may be more than all: `verify` finds it, and so does a write that takes one.
+    Ok(u64::try_from(used).unwrap_or(0) * PAGE_BYTES)
 }
 
 /// Copies all of it and empties the log; false at once where somebody reads.
