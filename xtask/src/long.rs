@@ -9,6 +9,8 @@ use crate::repo::{Repo, succeeds};
 const LAW_CASES_DEFAULT: u32 = 20_000;
 /// Kills in a row when nothing else is asked for; the short form does at least 20.
 const DURABILITY_ROUNDS_DEFAULT: u32 = 200;
+/// Flips of each file in the long form.
+const FLIPS: u32 = 4_000;
 /// Default number of people over which kinds are activated; a twentieth as many e-mails are held by several.
 const ACTIVATION_PROFILES_DEFAULT: u32 = 100_000;
 
@@ -19,12 +21,16 @@ pub(crate) fn laws(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     succeeds(test.env("MUSTER_LAW_CASES", cases.to_string()))
 }
 
-/// `cargo xtask durability [--rounds N]`: kill and restart under load, more rounds, and the opposites proved: without
-/// the sync the same test must fail.
+/// `cargo xtask durability [--rounds N]`: kill and restart under load, more rounds; every call of the file system fails in
+/// turn; and the opposites proved: without the sync the same test must fail.
 pub(crate) fn durability(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     let rounds = count_option(args, "--rounds")?.unwrap_or(DURABILITY_ROUNDS_DEFAULT);
-    let mut test = repo.cargo(&["test", "--locked", "-p", "muster", "--test", "it", "durability", "--", "--nocapture"]);
-    succeeds(test.env("MUSTER_DURABILITY_ROUNDS", rounds.to_string()).env("MUSTER_PROVE_OPPOSITES", "1"))
+    let mut test = repo.cargo(&["test", "--locked", "-p", "muster", "--test", "it", "--", "--nocapture"]);
+    test.args(["durability::", "failing_calls::"]).env("MUSTER_DURABILITY_ROUNDS", rounds.to_string());
+    let is_held = succeeds(test.env("MUSTER_FAILING_CALLS", "all").env("MUSTER_PROVE_OPPOSITES", "1"))?;
+    let mut flips = repo.cargo(&["test", "--locked", "-p", "muster-store", "--test", "sqlite", "--", "--nocapture"]);
+    flips.args(["sqlite::flips::"]).env("MUSTER_FLIPS", FLIPS.to_string());
+    Ok(succeeds(&mut flips)? && is_held)
 }
 
 /// `cargo xtask activation [--profiles N]`: kinds become active under imports and kills, optimised, over many more people;

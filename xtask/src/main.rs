@@ -27,7 +27,7 @@ cargo xtask test [STAGE...]        every check and test, or the named stages
 cargo xtask tidy [--lower]         the rules about source text that no compiler checks
 cargo xtask laws [--cases N]       the property tests of the rules, long form
 cargo xtask mutants [injected|generated] [--file PATH] [--shard K/N] [--minutes N]   do the laws find bugs? hours for all of it
-cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs
+cargo xtask durability [--rounds N]   kill and restart under load, each call that fails, flips: long form, with its counter-proofs
 cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
 cargo xtask worst [--quick] [--only NAME,...]   the worst requests that are known, at n and 4n: none may cost more than its size

@@ -4,7 +4,7 @@
 //! thread at a time, which Rust holds), DEFAULT_WAL_SYNCHRONOUS=2 (a connection that forgets the setting still syncs),
 //! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are not strings).
 
-use super::directory;
+use super::{directory, errors};
 use crate::engine::EngineError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Result};
 use std::path::Path;
@@ -62,8 +62,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(conn)
 }
 
-/// The connection that writes a workspace.
-pub(crate) fn writer(path: &Path) -> Result<Connection> {
+/// The connection that writes a workspace, and its write-ahead log, whose name is on stable storage when it returns.
+pub(crate) fn writer(path: &Path) -> std::result::Result<Connection, EngineError> {
     let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // Before the journal mode: it is fixed from then on.
     conn.pragma_update(None, "page_size", PAGE_BYTES.to_string())?;
@@ -80,6 +80,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
     ] {
         conn.pragma_update(None, pragma, value)?;
     }
+    // SQLite does so at the first commit, and takes no notice if it fails: a power loss would take the whole log away.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    directory::sync(folder).map_err(|error| errors::of_system(&error))?;
     Ok(conn)
 }
 

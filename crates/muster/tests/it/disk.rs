@@ -64,6 +64,22 @@ impl Disk {
         paths.into_iter().map(|(name, path)| (name.into(), path.into())).collect()
     }
 
+    /// The same, and the call of this number fails with this error number, of all calls or of those that `met` describes so.
+    pub(crate) fn env_failing(&self, call: u64, only: Option<&str>, errno: i32) -> Vec<(OsString, OsString)> {
+        let mut env = self.env();
+        env.extend(only.map(|only| ("MUSTER_SHIM_FAIL_ONLY".into(), only.into())));
+        env.push(("MUSTER_SHIM_FAIL_AT".into(), call.to_string().into()));
+        env.push(("MUSTER_SHIM_ERRNO".into(), errno.to_string().into()));
+        env.push(("MUSTER_SHIM_MET".into(), self.path("met").into()));
+        env
+    }
+
+    /// The call that failed, and the file below the directory: `write workspaces/ID/redo-0`; None if fewer calls were made.
+    pub(crate) fn met(&self) -> Option<String> {
+        let met = read_if_there(&self.path("met"))?;
+        Some(String::from_utf8(met).unwrap())
+    }
+
     /// From now on every sync fails with EIO, or none does.
     pub(crate) fn fail_syncs(&self, fail: bool) {
         self.control("fail-sync", fail);
@@ -71,7 +87,12 @@ impl Disk {
 
     /// From now on every sync succeeds and does nothing.
     pub(crate) fn ignore_syncs(&self) {
-        self.control("ignore-sync", true);
+        self.ignore_syncs_of("");
+    }
+
+    /// The same of the files whose paths end so.
+    pub(crate) fn ignore_syncs_of(&self, end: &str) {
+        fs::write(self.path("ignore-sync"), end).unwrap();
     }
 
     /// From now on every write fails with ENOSPC, or none does.

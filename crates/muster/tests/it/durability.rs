@@ -7,8 +7,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::disk::{Disk, Unsynced};
@@ -17,6 +18,9 @@ use crate::judge::{Ledger, judge};
 use crate::load::{Fate, under_load};
 use crate::random::{Random, seed};
 use crate::server::{Launch, Server, Workspace};
+
+/// Rounds on one data directory.
+const ROUNDS_EACH: u64 = 40;
 
 /// How a round ends.
 #[derive(Debug, Clone, Copy)]
@@ -31,10 +35,12 @@ enum End {
 
 /// A data directory with one workspace that goes through rounds of load.
 struct Torture {
+    server: Server,
     launch: Launch,
     disk: Option<Disk>,
+    /// The folder of the data directory, if no disk has it.
+    _dir: Option<TempDir>,
     workspace: Workspace,
-    server: Server,
     ledger: Ledger,
     round: u64,
     /// Rounds whose end found acknowledged groups in the redo log alone.
@@ -47,7 +53,7 @@ impl Torture {
         let server = launch.start();
         let workspace = Workspace::create(&server);
         let (ledger, random) = (Ledger::default(), Random::seeded(seed));
-        Torture { launch, disk, workspace, server, ledger, round: 0, unfilled: 0, random }
+        Torture { server, launch, disk, _dir: None, workspace, ledger, round: 0, unfilled: 0, random }
     }
 
     /// One round; the error says what was lost, torn, invented, or did not start again.
@@ -96,29 +102,44 @@ impl Torture {
         self.server = self.launch.try_start()?;
         Ok(())
     }
+}
 
-    fn assert_rounds(mut self, seed: u64, count: u64, ends: &[End]) {
-        let outcome = self.rounds(count, ends);
+/// Runs rounds, on a new data directory from time to time, so that the last ones take no longer than the first.
+fn assert_rounds(seed: u64, count: u64, ends: &[End], make: impl Fn(u64) -> Torture) {
+    let begun = Instant::now();
+    let (mut done, mut unfilled, mut acknowledged) = (0, 0, 0);
+    while done < count {
+        let mut torture = make(seed.wrapping_add(done));
+        let outcome = torture.rounds((count - done).min(ROUNDS_EACH), ends);
         println!(
-            "seed {seed}: {} rounds, {} with groups in the redo log alone, {:?}",
-            self.round, self.unfilled, self.ledger
+            "seed {seed}: rounds {done} to {}, {} with groups in the redo log alone, {:?}, {:?}",
+            done + torture.round,
+            torture.unfilled,
+            torture.ledger,
+            begun.elapsed()
         );
-        assert_eq!(outcome, Ok(()), "MUSTER_TEST_SEED={seed}");
-        assert!(self.ledger.acknowledged > count, "the load did nothing: {:?}", self.ledger);
-        // Fails when every group writes the tables itself, or a stop leaves the redo log as it is.
-        let is_clean = ends.iter().all(|end| matches!(end, End::Terminate));
-        assert_eq!(
-            self.unfilled == 0,
-            is_clean,
-            "{} of {count} rounds ended with groups in the redo log alone",
-            self.unfilled
-        );
+        // A seed repeats a data directory, whichever it was.
+        assert_eq!(outcome, Ok(()), "MUSTER_TEST_SEED={}", seed.wrapping_add(done));
+        done += torture.round;
+        unfilled += torture.unfilled;
+        acknowledged += torture.ledger.acknowledged;
     }
+    assert!(acknowledged > count, "the load did nothing: {acknowledged} requests");
+    // Fails when every group writes the tables itself, or a stop leaves the redo log as it is.
+    let is_clean = ends.iter().all(|end| matches!(end, End::Terminate));
+    assert_eq!(unfilled == 0, is_clean, "{unfilled} of {count} rounds ended with groups in the redo log alone");
 }
 
 /// Rounds, unless the long form asks for another number.
 fn rounds(short: u64) -> u64 {
     std::env::var("MUSTER_DURABILITY_ROUNDS").map_or(short, |text| text.parse().expect("a number of rounds"))
+}
+
+/// Rounds without the shim.
+fn on_real_disk(seed: u64) -> Torture {
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let launch = Launch::new(&dir.path().join("data"));
+    Torture { _dir: Some(dir), ..Torture::new(launch, None, seed) }
 }
 
 fn on_watched_disk(seed: u64) -> Torture {
@@ -129,22 +150,19 @@ fn on_watched_disk(seed: u64) -> Torture {
 // Fails if the committer answers before it commits, or commits without a savepoint per request.
 #[test]
 fn kill_9_loses_nothing_acknowledged_and_leaves_every_other_request_whole_or_absent() {
-    let (dir, seed) = (TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), seed());
-    Torture::new(Launch::new(&dir.path().join("data")), None, seed).assert_rounds(seed, rounds(20), &[End::Kill]);
+    assert_rounds(seed(), rounds(20), &[End::Kill], on_real_disk);
 }
 
 // Fails if `synchronous=FULL` becomes NORMAL, or a directory is not synced when a file is made in it.
 #[test]
 fn a_power_loss_loses_nothing_acknowledged() {
-    let seed = seed();
-    on_watched_disk(seed).assert_rounds(seed, rounds(6), &[End::PowerLoss, End::TornPowerLoss]);
+    assert_rounds(seed(), rounds(6), &[End::PowerLoss, End::TornPowerLoss], on_watched_disk);
 }
 
 // Fails if shutdown drops the requests that wait for the committer, or their connections with an answer half sent.
 #[test]
 fn sigterm_under_load_loses_nothing_acknowledged_and_exits_0() {
-    let (dir, seed) = (TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), seed());
-    Torture::new(Launch::new(&dir.path().join("data")), None, seed).assert_rounds(seed, rounds(4), &[End::Terminate]);
+    assert_rounds(seed(), rounds(4), &[End::Terminate], on_real_disk);
 }
 
 /// The proof that the power loss test can fail: on a disk that lies about syncs the same rounds find a loss.
@@ -155,6 +173,71 @@ fn on_a_disk_that_ignores_syncs_the_power_loss_test_finds_the_loss() {
     torture.rounds(1, &[End::PowerLoss]).expect("the disk is still honest");
     torture.disk.as_ref().unwrap().ignore_syncs();
     assert_found_out(seed, torture.rounds(3, &[End::PowerLoss]));
+}
+
+/// Two runs with a clean stop, and a third that ends in a power loss after its `last` import. All but the last are filled, and
+/// each goes into the other file of the redo log. The error says what is lost.
+fn runs_until_a_power_loss(ignored: Option<&str>, last: u64) -> Result<(), String> {
+    let disk = Disk::new();
+    let launch = Launch::new(&disk.data_dir()).env(disk.env());
+    let mut server = launch.start();
+    let workspace = Workspace::create(&server);
+    assert_eq!(server.terminate(), Some(0));
+    if let Some(file) = ignored {
+        disk.ignore_syncs_of(&file.replace("ID", workspace.id()));
+    }
+    let mut number = 0;
+    // Enough users that a later import does not change every page again.
+    let mut import = |server: &Server| {
+        number += 1;
+        let customer = |n| json!({"type": "customer", "customer_id": format!("c{number}-{n}"), "attributes": {"a": 1}});
+        let body = json!({"type": "transition", "elements": (0..100).map(customer).collect::<Vec<_>>()});
+        assert_eq!(workspace.import(&mut server.connect(), &body, None).unwrap().status, 200);
+    };
+    let found = |server: &Server, n: u64| {
+        let body = json!({"kind": "customer_id", "value": format!("c{n}-50")});
+        let status = workspace.manage(&mut server.connect(), "POST", "/users/find", Some(&body)).unwrap().status;
+        if status == 200 { Ok(()) } else { Err(format!("import {n} was acknowledged and is answered {status}")) }
+    };
+    for run in 0..3_u64 {
+        let server = &mut launch.try_start()?;
+        if run == 0 {
+            workspace.set(&mut server.connect(), ("PATCH", ""), &json!({"name": "Another name"}));
+        }
+        let imports = if run < 2 { 3 } else { last };
+        for n in 1..=imports {
+            import(server);
+            if run < 2 || n < last {
+                found(server, run * 3 + n)?;
+            }
+        }
+        if run < 2 {
+            assert_eq!(server.terminate(), Some(0));
+        } else {
+            server.kill();
+        }
+    }
+    disk.lose_power(Unsynced::Lost);
+    launch.verify()?;
+    let server = launch.try_start()?;
+    (1..=number).try_for_each(|n| found(&server, n))?;
+    let shown = workspace.manage(&mut server.connect(), "GET", "", None).unwrap().json();
+    if shown["name"] == "Another name" { Ok(()) } else { Err(format!("the settings are lost: {shown}")) }
+}
+
+/// The proof that the power loss reaches every file: where the syncs of one of them do nothing, something is lost.
+#[test]
+fn on_a_disk_that_ignores_the_syncs_of_one_file_the_loss_is_found_whichever_it_is() {
+    for last in 1..=3 {
+        assert_eq!(runs_until_a_power_loss(None, last), Ok(()));
+    }
+    // The third import of a run is written over the first one, which must be in the tables by then.
+    let files = [("redo-0", 1), ("redo-1", 2), ("ID/muster.db-wal", 3), ("ID/muster.db", 1), ("data/muster.db", 1)];
+    for (file, last) in files {
+        let found = runs_until_a_power_loss(Some(file), last);
+        println!("syncs of {file} ignored: {found:?}");
+        assert!(found.is_err(), "nothing was lost without the syncs of {file}");
+    }
 }
 
 /// The same proof with the binary itself at fault: its feature `unsafe-no-sync` removes the sync. Only in the long form,

@@ -274,3 +274,15 @@ fn a_redo_file_that_a_start_creates_survives_a_power_loss() {
     stage.lose_power_and_restart();
     assert_eq!(stage.find("kept"), 200);
 }
+
+// Fails if `RedoLog::clear` does not sync the files that it empties.
+#[test]
+fn what_a_stop_took_out_of_the_redo_log_does_not_come_back_with_a_power_loss() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.import("erased later").0, 200);
+    assert_eq!(stage.server.terminate(), Some(0));
+    stage.disk.lose_power(Unsynced::Lost);
+    let folder = stage.launch.folder(&stage.workspace);
+    let lengths = ["redo-0", "redo-1"].map(|name| std::fs::metadata(folder.join(name)).unwrap().len());
+    assert_eq!(lengths, [0, 0]);
+}

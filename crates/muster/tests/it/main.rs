@@ -24,5 +24,6 @@ mod orphans;
 mod unwritable_log;
 mod settings;
 mod starts;
+mod failing_calls;
 mod failing_disk;
 mod shim;

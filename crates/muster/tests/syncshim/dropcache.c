@@ -10,7 +10,13 @@
  *
  * Control files, looked at on every call: while MUSTER_SHIM_FAIL_SYNC exists every sync under the directory fails with EIO
  * and, as Linux does, marks the changes clean, so that no later sync brings them to the disk; while MUSTER_SHIM_FULL exists
- * every write under the directory fails with ENOSPC; while MUSTER_SHIM_IGNORE_SYNC exists syncs succeed and do nothing.
+ * every write under the directory fails with ENOSPC; while MUSTER_SHIM_IGNORE_SYNC exists syncs succeed and do nothing,
+ * only those of the files whose paths end in what it holds, if it holds anything.
+ *
+ * MUSTER_SHIM_FAIL_AT=K makes the K-th call of the process that changes, syncs, opens or names something under the directory
+ * fail with the number in MUSTER_SHIM_ERRNO, and writes what was called into MUSTER_SHIM_MET ("sync workspaces/ID/redo-0").
+ * With such a line in MUSTER_SHIM_FAIL_ONLY, only calls that it describes count. A write that finds no room has written its
+ * first half.
  *
  * Not modelled: O_SYNC files, sync(2) and syncfs(2), stdio (it writes inside libc), io_uring, and writes through mmap
  * (SQLite's -shm, which it rebuilds at start, is left alone).
@@ -38,6 +44,7 @@ struct file {
     dev_t dev;
     ino_t ino;
     int disk, dirty;
+    char *path; /* where it was opened last; never freed */
     pthread_mutex_t lock; /* held over a change and its note, and over a sync */
     struct file *next;
 };
@@ -49,7 +56,9 @@ struct range {
 static struct file *buckets[BUCKETS];
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a change of names and its note */
-static const char *root, *journal, *fail_sync, *ignore_sync, *full;
+static const char *root, *journal, *fail_sync, *ignore_sync, *full, *met, *only;
+static uint64_t calls, fail_at; /* how many calls there were; which one fails, 0 if none */
+static int fail_with;
 
 __attribute__((constructor)) static void start(void) {
     root = getenv("MUSTER_SHIM_DIR");
@@ -57,6 +66,13 @@ __attribute__((constructor)) static void start(void) {
     fail_sync = getenv("MUSTER_SHIM_FAIL_SYNC");
     ignore_sync = getenv("MUSTER_SHIM_IGNORE_SYNC");
     full = getenv("MUSTER_SHIM_FULL");
+    met = getenv("MUSTER_SHIM_MET");
+    only = getenv("MUSTER_SHIM_FAIL_ONLY");
+    const char *at = getenv("MUSTER_SHIM_FAIL_AT"), *with = getenv("MUSTER_SHIM_ERRNO");
+    if (at && with && met) {
+        fail_at = strtoull(at, NULL, 10);
+        fail_with = atoi(with);
+    }
     if (!journal) root = NULL;
 }
 
@@ -67,6 +83,32 @@ static void broken(const char *what) {
 
 static long shorten(int side, uint64_t length) { return syscall(SYS_ftruncate, side, length); }
 static bool exists(const char *path) { return path && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0; }
+
+/* Whether this call is the one that fails; notes it if it is. */
+static bool fails(const char *call, const char *path) {
+    if (!fail_at) return false;
+    char line[PATH_MAX + 32];
+    int n = snprintf(line, sizeof line, "%s %s", call, path[strlen(root)] ? path + strlen(root) + 1 : ".");
+    if (only && strcmp(line, only)) return false;
+    if (__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) != fail_at) return false;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, met, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || syscall(SYS_write, fd, line, n) != n) broken("note the call that fails");
+    syscall(SYS_close, fd);
+    errno = fail_with;
+    return true;
+}
+
+/* Whether syncs of this file do nothing. */
+static bool is_ignored(const char *path) {
+    char end[PATH_MAX];
+    int fd = ignore_sync ? (int)syscall(SYS_openat, AT_FDCWD, ignore_sync, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) return false;
+    ssize_t n = syscall(SYS_read, fd, end, sizeof end - 1);
+    syscall(SYS_close, fd);
+    end[n < 0 ? 0 : n] = 0;
+    size_t all = strlen(path), wanted = strlen(end);
+    return wanted <= all && !strcmp(path + all - wanted, end);
+}
 
 /* The absolute path of a name, false if it is not under the directory that is watched. */
 static bool watched(int dirfd, const char *name, char path[PATH_MAX]) {
@@ -131,7 +173,7 @@ static int reopen(int fd) {
 }
 
 /* Begins to watch an open file. One that is new has nothing on disk; one met for the first time is all on disk. */
-static struct file *watch(int fd, bool is_new) {
+static struct file *watch(int fd, const char *path, bool is_new) {
     struct stat st;
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) return NULL;
     pthread_mutex_lock(&table_lock);
@@ -141,6 +183,7 @@ static struct file *watch(int fd, bool is_new) {
         f = calloc(1, sizeof *f);
         f->dev = st.st_dev;
         f->ino = st.st_ino;
+        f->path = strdup(path);
         pthread_mutex_init(&f->lock, NULL);
         f->disk = side_file(st.st_ino, "disk", O_RDWR);
         bool known = f->disk >= 0;
@@ -155,6 +198,7 @@ static struct file *watch(int fd, bool is_new) {
         f->next = buckets[st.st_ino % BUCKETS];
         buckets[st.st_ino % BUCKETS] = f;
     }
+    if (strcmp(f->path, path)) f->path = strdup(path); /* it was moved, or its number belongs to another file now */
     if (is_new && (shorten(f->disk, 0) || shorten(f->dirty, 0))) broken("reset side files");
     pthread_mutex_unlock(&table_lock);
     return f;
@@ -177,12 +221,13 @@ static void note_write(struct file *f, int fd, uint64_t offset, uint64_t length)
 }
 
 static int sync_file(struct file *f, int fd) {
-    if (exists(ignore_sync)) return 0;
+    if (is_ignored(f->path)) return 0;
     pthread_mutex_lock(&f->lock);
-    if (exists(fail_sync)) {
+    bool is_chosen = fails("sync", f->path);
+    if (is_chosen || exists(fail_sync)) {
         if (shorten(f->dirty, 0)) broken("forget changes");
         pthread_mutex_unlock(&f->lock);
-        errno = EIO;
+        errno = is_chosen ? fail_with : EIO;
         return -1;
     }
     int from = reopen(fd);
@@ -234,8 +279,9 @@ static void keep(const char *path, char kept[PATH_MAX]) {
     if (syscall(SYS_linkat, AT_FDCWD, path, AT_FDCWD, kept, 0)) strcpy(kept, "-");
 }
 
-static int sync_directory(const struct stat *st) {
-    if (exists(ignore_sync)) return 0;
+static int sync_directory(const struct stat *st, const char *path) {
+    if (is_ignored(path)) return 0;
+    if (fails("sync", path)) return -1;
     if (exists(fail_sync)) {
         errno = EIO;
         return -1;
@@ -266,7 +312,7 @@ static int any_sync(int fd, int call) {
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t n = syscall(SYS_readlinkat, AT_FDCWD, link, path, sizeof path - 1);
         path[n < 0 ? 0 : n] = 0;
-        return strncmp(path, root, strlen(root)) ? (int)syscall(call, fd) : sync_directory(&st);
+        return strncmp(path, root, strlen(root)) ? (int)syscall(call, fd) : sync_directory(&st, path);
     }
     struct file *f = S_ISREG(st.st_mode) ? find(&st) : NULL;
     return f ? sync_file(f, fd) : (int)syscall(call, fd);
@@ -282,6 +328,7 @@ static int any_open(int dirfd, const char *name, int flags, mode_t mode) {
     /* Also what is opened for reading only: it can be synced through that descriptor. */
     if (flags & O_PATH || (flags & O_TMPFILE) == O_TMPFILE || !watched(dirfd, name, path))
         return (int)syscall(SYS_openat, dirfd, name, flags, mode);
+    if (fails("open", path)) return -1;
     struct stat st;
     pthread_mutex_lock(&names_lock);
     bool is_new = stat(path, &st) != 0 && flags & O_CREAT;
@@ -289,7 +336,7 @@ static int any_open(int dirfd, const char *name, int flags, mode_t mode) {
     /* Watched first, truncated after: the disk still has what O_TRUNC takes away. */
     int fd = (int)syscall(SYS_openat, dirfd, name, flags & ~O_TRUNC, mode);
     int error = errno;
-    struct file *f = fd < 0 ? NULL : watch(fd, is_new);
+    struct file *f = fd < 0 ? NULL : watch(fd, path, is_new);
     pthread_mutex_unlock(&names_lock);
     if (f && flags & O_TRUNC && ftruncate(fd, 0)) error = errno;
     errno = error;
@@ -331,10 +378,22 @@ static uint64_t total(const struct iovec *parts, int count) {
     return sum;
 }
 
-#define CHANGE(type, fd, offset, length, call) \
+static void write_half(struct file *f, int fd, const void *bytes, size_t n, uint64_t at) {
+    pthread_mutex_lock(&f->lock);
+    note_write(f, fd, at, n / 2);
+    if (syscall(SYS_pwrite64, fd, bytes, n / 2, at) != (ssize_t)(n / 2)) broken("write the first half");
+    pthread_mutex_unlock(&f->lock);
+}
+
+#define CHANGE(type, fd, offset, length, call, half) \
     struct file *f = file_of(fd); \
     if (!f) return (type)(call); \
     if (no_room()) return -1; \
+    if (fails("write", f->path)) { \
+        if (fail_with == ENOSPC) write_half half; \
+        errno = fail_with; \
+        return -1; \
+    } \
     pthread_mutex_lock(&f->lock); \
     note_write(f, fd, offset, length); \
     type result = (type)(call); \
@@ -343,14 +402,14 @@ static uint64_t total(const struct iovec *parts, int count) {
     errno = error; \
     return result;
 
-ssize_t write(int fd, const void *bytes, size_t n) { CHANGE(ssize_t, fd, place_of(fd), n, syscall(SYS_write, fd, bytes, n)) }
-ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at) { CHANGE(ssize_t, fd, at, n, syscall(SYS_pwrite64, fd, bytes, n, at)) }
+ssize_t write(int fd, const void *bytes, size_t n) { CHANGE(ssize_t, fd, place_of(fd), n, syscall(SYS_write, fd, bytes, n), (f, fd, bytes, n, place_of(fd))) }
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at) { CHANGE(ssize_t, fd, at, n, syscall(SYS_pwrite64, fd, bytes, n, at), (f, fd, bytes, n, at)) }
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at) { return pwrite(fd, bytes, n, at); }
-ssize_t writev(int fd, const struct iovec *v, int n) { CHANGE(ssize_t, fd, place_of(fd), total(v, n), syscall(SYS_writev, fd, v, n)) }
-ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at) { CHANGE(ssize_t, fd, at, total(v, n), syscall(SYS_pwritev, fd, v, n, at, 0)) }
+ssize_t writev(int fd, const struct iovec *v, int n) { CHANGE(ssize_t, fd, place_of(fd), total(v, n), syscall(SYS_writev, fd, v, n), (f, fd, v->iov_base, v->iov_len, place_of(fd))) }
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at) { CHANGE(ssize_t, fd, at, total(v, n), syscall(SYS_pwritev, fd, v, n, at, 0), (f, fd, v->iov_base, v->iov_len, at)) }
 ssize_t pwritev64(int fd, const struct iovec *v, int n, off64_t at) { return pwritev(fd, v, n, at); }
 
-int fallocate(int fd, int mode, off_t at, off_t n) { CHANGE(int, fd, at, n, syscall(SYS_fallocate, fd, mode, at, n)) }
+int fallocate(int fd, int mode, off_t at, off_t n) { CHANGE(int, fd, at, n, syscall(SYS_fallocate, fd, mode, at, n), (f, fd, "", 0, at)) }
 int fallocate64(int fd, int mode, off64_t at, off64_t n) { return fallocate(fd, mode, at, n); }
 int posix_fallocate(int fd, off_t at, off_t n) { return fallocate(fd, 0, at, n) ? errno : 0; }
 int posix_fallocate64(int fd, off64_t at, off64_t n) { return posix_fallocate(fd, at, n); }
@@ -358,6 +417,7 @@ int posix_fallocate64(int fd, off64_t at, off64_t n) { return posix_fallocate(fd
 int ftruncate(int fd, off_t length) {
     struct file *f = file_of(fd);
     if (!f) return (int)syscall(SYS_ftruncate, fd, length);
+    if (fails("truncate", f->path)) return -1;
     pthread_mutex_lock(&f->lock);
     uint64_t old = length_of(fd), now = (uint64_t)length;
     note(f, old < now ? old : now, old < now ? now - old : old - now);
@@ -394,6 +454,7 @@ int unlinkat(int dirfd, const char *name, int flags) {
     char path[PATH_MAX], kept[PATH_MAX];
     struct stat st;
     if (!watched(dirfd, name, path) || stat(path, &st)) return (int)syscall(SYS_unlinkat, dirfd, name, flags);
+    if (fails("unlink", path)) return -1;
     pthread_mutex_lock(&names_lock);
     if (S_ISDIR(st.st_mode)) {
         long result = syscall(SYS_unlinkat, dirfd, name, flags);
@@ -414,6 +475,7 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
     struct stat st;
     if (!watched(from_dir, from, old) || !watched(to_dir, to, new) || stat(old, &st) || (flags && exists(new)))
         return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+    if (fails("rename", old)) return -1;
     pthread_mutex_lock(&names_lock);
     keep(new, kept);
     note_name(new, 'R', old, new, kept);
@@ -425,6 +487,7 @@ int rename(const char *from, const char *to) { return renameat2(AT_FDCWD, from, 
 int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
     char new[PATH_MAX];
     if (!watched(to_dir, to, new) || exists(new)) return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+    if (fails("link", new)) return -1;
     pthread_mutex_lock(&names_lock);
     note_name(new, 'C', new, "-", "-");
     return finish(syscall(SYS_linkat, from_dir, from, to_dir, to, flags));
@@ -434,6 +497,7 @@ int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FD
 int mkdirat(int dirfd, const char *name, mode_t mode) {
     char path[PATH_MAX];
     if (!watched(dirfd, name, path) || exists(path)) return (int)syscall(SYS_mkdirat, dirfd, name, mode);
+    if (fails("mkdir", path)) return -1;
     pthread_mutex_lock(&names_lock);
     note_name(path, 'C', path, "-", "-");
     return finish(syscall(SYS_mkdirat, dirfd, name, mode));
