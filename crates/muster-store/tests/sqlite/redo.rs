@@ -2,6 +2,7 @@
 
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
+use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::Route;
@@ -9,7 +10,7 @@ use muster_core::outcome::RecordedAnswer;
 use muster_core::record::{Counters, Idempotency};
 use muster_core::time::Timestamp;
 use muster_store::bounds::Bounds;
-use muster_store::conformance::rig::{id, put_with, workspace};
+use muster_store::conformance::rig::{facts, id, put_with, workspace};
 use muster_store::engine::{Engine, EngineError, Trouble};
 use muster_store::reader::dump;
 use muster_store::sqlite::{Sqlite, SqliteOptions, verify};
@@ -393,6 +394,31 @@ fn a_recorded_answer_is_found_that_is_in_the_log_alone() {
     assert_eq!(in_tables(&home), 3, "nothing was filled for it");
     assert!(contents(&engine).is_ok());
     assert_eq!((find("a"), in_tables(&home)), (Ok(Some(answer("a"))), 4));
+}
+
+// Fails when `RedoTables::logged`, or `Front::get`, leaves out the generation that is filled.
+#[test]
+fn a_decision_and_a_retry_see_what_is_filled_just_now() {
+    let home = home();
+    let engine = open(&home);
+    assert_eq!(record(&engine, "a"), Ok(()));
+    // Somebody else has the lock of the tables: the fill waits for it.
+    let other = rusqlite::Connection::open(home.database("shop")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| engine.read(&id("shop")).unwrap().counters());
+        let mut n = 3;
+        while lengths(&home)[1] == 0 {
+            n += 1;
+            add(&engine, n);
+        }
+        let needs = Needs { idempotency: Some((Route::Event, "a".into())), ..Needs::default() };
+        let decided = facts(&engine, &id("shop"), needs).map(|facts| facts.idempotency.into_values().collect());
+        let retried = engine.recorded_answer(&id("shop"), Route::Event, "a");
+        assert_eq!(in_tables(&home), 3, "it is filled");
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!((decided, retried), (Ok(vec![Some(answer("a"))]), Ok(Some(answer("a")))));
+    });
 }
 
 // Fails when `Writer::log` takes `Unknown` for a failure that passes, or when `GroupPlace::log` absorbs a group before it is
