@@ -1,11 +1,12 @@
 //! Delete Users: the whole live profile stays for the buffer, takes part in no merge and no revert, then goes.
 
-use crate::world::{Workspace, World};
+use crate::world::{Workspace, World, comes_true};
 use muster_core::id::WorkspaceId;
 use muster_server::app::Storage;
 use muster_server::app::offline::verify;
 use muster_server::jobs::sweep;
 use serde_json::{Value as Json, json};
+use std::path::Path;
 
 const HOUR: i64 = 3_600;
 
@@ -115,6 +116,38 @@ fn what_a_deleted_user_held_once_goes_with_it() {
     world.stop().unwrap();
     let verified = verify(&path).unwrap();
     assert!(verified.is_sound, "{}", verified.text);
+}
+
+/// Whether a file below the folder holds the text.
+fn is_on_disk(folder: &Path, text: &str) -> bool {
+    let mut entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.any(|path| {
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        if path.is_dir() { is_on_disk(&path, text) } else { std::fs::read(&path).is_ok_and(|bytes| holds(&bytes)) }
+    })
+}
+
+// Fails when `sweep` does not ask for the logs to be cut: the redo log and the write-ahead log keep it for minutes.
+#[test]
+fn what_a_deleted_user_was_is_soon_in_no_file() {
+    const SECRET: &str = "asha@example.test";
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("data");
+    let at = path.clone();
+    let world = World::with(
+        |options| {
+            options.storage =
+                Storage::Directory { path: at, accept_loss: false, accept_catalogue: false, accept_clock: false }
+        },
+        |_| {},
+    );
+    let workspace = resolving(&world);
+    workspace.results(&json!([customer("c1", SECRET)]));
+    assert!(is_on_disk(&path, SECRET), "the search finds what is there");
+    assert_eq!(delete(&workspace, "customer_id", "c1").0, 200);
+    world.clock.step(24 * HOUR);
+    assert_eq!(swept(&workspace), 1);
+    assert!(comes_true(|| !is_on_disk(&path, SECRET)), "it is still there");
 }
 
 // Fails when `conflicts` does not look at `deletion`, or `cut` does not.
