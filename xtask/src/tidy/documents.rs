@@ -1,5 +1,6 @@
 //! Rules about documents: a path in backticks and the target of a relative link must exist, and so must a test that the
-//! threat model names. So a file that is moved or divided takes the map with it, and a claim does not outlive its test.
+//! threat model or the page on durability names. So a file that is moved or divided takes the map with it, and a claim
+//! does not outlive its test.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +18,8 @@ const REQUIRED: [&str; 7] = [
     "docs/adr/0000-template.md",
 ];
 
-/// The document that says which test holds which claim.
-const CLAIMS: &str = "docs/threat-model.md";
+/// The documents that say which test holds which claim.
+const CLAIMS: [&str; 2] = ["docs/threat-model.md", "docs/durability.md"];
 /// Underscores from which on a word there is the name of a test: they are sentences.
 const TEST_UNDERSCORES: usize = 4;
 
@@ -32,7 +33,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     for file in tree.files().iter().filter(|file| file.path.ends_with(".md")) {
         findings.extend(dead_references(tree, file));
     }
-    findings.extend(tree.file(CLAIMS).into_iter().flat_map(|file| lost_tests(tree, file)));
+    findings.extend(CLAIMS.iter().filter_map(|path| tree.file(path)).flat_map(|file| lost_tests(tree, file)));
     findings
 }
 
@@ -186,8 +187,8 @@ mod tests {
     fn a_test_that_the_threat_model_names_and_nobody_has_is_told() {
         let claims = "`a_claim_that_holds_still` `muster_a_b_c_d` `max_profiles`\n`a_claim_that_is_lost`";
         let tests = "//! T.\nfn a_claim_that_holds_still() {}\n";
-        let tree = Tree::from_files(&[(CLAIMS, claims), ("crates/muster-core/tests/t.rs", tests)]);
-        let found = lost_tests(&tree, tree.file(CLAIMS).expect("it is in the tree"));
+        let tree = Tree::from_files(&[(CLAIMS[0], claims), ("crates/muster-core/tests/t.rs", tests)]);
+        let found = lost_tests(&tree, tree.file(CLAIMS[0]).expect("it is in the tree"));
         let message = "names the test `a_claim_that_is_lost`, which does not exist";
         assert_eq!(found, [Finding::error("docs/threat-model.md:2", message)]);
     }
