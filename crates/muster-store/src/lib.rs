@@ -7,6 +7,7 @@
 pub mod access;
 mod binding_map;
 pub mod bounds;
+mod catalogue_sums;
 mod clock_check;
 pub mod codec;
 #[cfg(feature = "support")]

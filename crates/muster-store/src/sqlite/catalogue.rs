@@ -5,9 +5,10 @@ mod access;
 mod sessions;
 
 use super::directory::Directory;
-use super::entry::{key_record, key_sum, workspace_sum};
+use super::entry::key_record;
 use super::own_entry::Versioned;
 use super::{errors, schema, settings};
+use crate::catalogue_sums::{key_sum, secret_sum, workspace_sum};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
@@ -17,8 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Seeds of the checksums of its tables: no family has such a number.
-const SECRETS_SEED: u64 = 2_003;
+/// Seed of the checksums of versions: no other table has this number.
 const VERSIONS_SEED: u64 = 2_006;
 
 /// How long a change that could not be made is retried: its caller has a timeout of its own, and other changes wait for
@@ -273,10 +273,6 @@ fn remove_sessions_of_tokens(conn: &Connection, column: &'static str, value: &st
 
 fn version_sum(id: &WorkspaceId, version: u64) -> i64 {
     cells_sum(VERSIONS_SEED, &[Cell::text(id.as_str()), Cell::unsigned(version)])
-}
-
-fn secret_sum(name: &str, value: &[u8]) -> i64 {
-    cells_sum(SECRETS_SEED, &[Cell::text(name), Cell::blob(value)])
 }
 
 #[cfg(test)]

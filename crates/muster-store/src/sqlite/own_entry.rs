@@ -1,7 +1,8 @@
 //! A workspace's own copy of its entry in the catalogue, in its own file. It is written after the catalogue: if the two
 //! differ, the catalogue has the newer one, unless it is not the catalogue of this directory.
 
-use super::entry::{key_record, key_sum, workspace_sum};
+use super::entry::key_record;
+use crate::catalogue_sums::{key_sum, workspace_sum};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;

@@ -3,16 +3,13 @@
 use super::{Catalogue, corrupt_row_of, remove_sessions_of_tokens};
 use crate::access::{AuditClass, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
 use crate::bounds::Bounds;
-use crate::codec::{Cell, cells_sum};
+use crate::catalogue_sums::{audit_sum, token_sum};
 use crate::engine::EngineError;
 use crate::page::Page;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-/// Seeds of the checksums of its tables, beside those of the catalogue's others.
-const TOKENS_SEED: u64 = 2_004;
-const AUDIT_SEED: u64 = 2_005;
 /// Rows of the audit log that a check reads at a time.
 const CHECKED_AT_A_TIME: usize = 1_000;
 
@@ -24,42 +21,6 @@ const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, class
 /// Deletes the oldest records of a class beyond its bound.
 const TRIM: &str = "DELETE FROM audit WHERE class = ?1 AND no <=
     (SELECT no FROM audit WHERE class = ?1 ORDER BY no DESC LIMIT 1 OFFSET ?2)";
-
-fn text_or_null(text: Option<&str>) -> Cell<'_> {
-    text.map_or(Cell::Null, Cell::text)
-}
-
-fn token_sum(token: &TokenRecord) -> i64 {
-    let cells = [
-        Cell::text(&token.name),
-        Cell::blob(&token.sha256),
-        Cell::text(&token.scopes),
-        text_or_null(token.workspace.as_ref().map(WorkspaceId::as_str)),
-        Cell::Int(token.created_at.0),
-    ];
-    // Without these two as before they existed, so that older tokens stay valid.
-    if token.expires_at.is_none() && token.allowed_addresses.is_empty() {
-        return cells_sum(TOKENS_SEED, &cells);
-    }
-    let until = Cell::int_or_null(token.expires_at.map(|at| at.0));
-    cells_sum(TOKENS_SEED, &[&cells[..], &[until, Cell::text(&token.allowed_addresses)]].concat())
-}
-
-fn audit_sum(record: &AuditRecord) -> i64 {
-    let address = record.address.map(|address| address.to_string());
-    let cells = [
-        Cell::unsigned(record.no),
-        Cell::Int(record.at.0),
-        Cell::text(&record.token),
-        text_or_null(address.as_deref()),
-        text_or_null(record.workspace.as_ref().map(WorkspaceId::as_str)),
-        Cell::text(&record.action),
-        Cell::Int(record.class as i64),
-        Cell::text(&record.subject),
-        Cell::text(&record.detail),
-    ];
-    cells_sum(AUDIT_SEED, &cells)
-}
 
 /// A column that holds a workspace's id, or none.
 fn workspace(row: &Row<'_>, place: usize, table: &str) -> Result<Option<WorkspaceId>, EngineError> {

@@ -2,27 +2,14 @@
 
 use super::{Catalogue, corrupt_row_of};
 use crate::access::{SessionChanges, SessionRecord};
-use crate::codec::{Cell, cells_sum};
+use crate::catalogue_sums::session_sum;
 use crate::engine::EngineError;
 use muster_core::time::Timestamp;
 use rusqlite::{Row, params};
 
-/// Seed of the checksums of its table, beside those of the catalogue's others.
-const SESSIONS_SEED: u64 = 2_007;
-
 /// Removes sessions beyond the bound, the least recently used first.
 const DROP_OLDEST: &str = "DELETE FROM sessions WHERE cookie IN
     (SELECT cookie FROM sessions ORDER BY seen DESC, cookie DESC LIMIT -1 OFFSET ?1)";
-
-fn session_sum(session: &SessionRecord) -> i64 {
-    let cells = [
-        Cell::blob(&session.cookie),
-        Cell::blob(&session.token),
-        Cell::Int(session.began.0),
-        Cell::Int(session.seen.0),
-    ];
-    cells_sum(SESSIONS_SEED, &cells)
-}
 
 fn session_record(row: &Row<'_>) -> Result<SessionRecord, EngineError> {
     let hash = |place: usize| -> Result<[u8; 32], EngineError> {
