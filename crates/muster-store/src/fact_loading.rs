@@ -13,7 +13,7 @@ use muster_core::change::Changes;
 use muster_core::facts::{Belongings, BindingNeed, Facts, Needs, Reach};
 use muster_core::id::ProfileNo;
 use muster_core::limits::SWEEP_EVENTS_MAX;
-use muster_core::record::DeviceRef;
+use muster_core::record::{DeviceRef, DeviceToken};
 use muster_core::time::Moment;
 use profiles::{fill_profile, fill_separations, fill_standing, fill_tree};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,9 +92,10 @@ fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result
     for at in &needs.devices {
         fill_device(source, at, facts)?;
     }
-    for token in &needs.tokens {
-        if !facts.tokens.contains_key(token) {
-            let at = source.queries()?.token(token)?;
+    let unread: Vec<&DeviceToken> = needs.tokens.iter().filter(|token| !facts.tokens.contains_key(*token)).collect();
+    if !unread.is_empty() {
+        let found = source.queries()?.tokens(&unread)?;
+        for (token, at) in unread.into_iter().zip(found) {
             if let Some(at) = &at {
                 fill_device(source, at, facts)?;
             }

@@ -323,6 +323,11 @@ impl Family {
         }
     }
 
+    /// Whether the rows of the family are bounded by their bytes, oldest dropped first.
+    pub(crate) fn is_bounded(self) -> bool {
+        matches!(self, Self::Quarantine | Self::Refused | Self::Idempotency)
+    }
+
     /// Returns the number of leading columns that form the key.
     pub fn key_columns(self) -> usize {
         match self {

@@ -13,7 +13,7 @@ mod row_id;
 mod row_writer;
 mod tables;
 
-pub(crate) use tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables, WholeTables};
+pub(crate) use tables::{ChunkSums, EachRow, FamilyWrites, RowWrite, StoredSum, Tables, WholeTables};
 
 use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
@@ -42,14 +42,12 @@ use pending::PendingRows;
 use row_id::RowId;
 use row_writer::RowWriter;
 
-/// Rows that are encoded and written at a time.
-const WRITTEN_AT_A_TIME: usize = 64;
-
 /// The working set of a group that runs.
 pub(crate) struct WorkingSet<'w, T> {
     tables: T,
     state: &'w mut WorkspaceState,
-    bindings: &'w mut BindingMap,
+    /// None where the table alone knows, because others write it, too.
+    bindings: Option<&'w mut BindingMap>,
     cores: &'w Cores,
     pending: PendingRows,
     loaded: LoadedSums,
@@ -86,7 +84,7 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
     /// Makes one for a group that begins.
     pub(crate) fn new(
         tables: T,
-        (state, bindings): (&'w mut WorkspaceState, &'w mut BindingMap),
+        (state, bindings): (&'w mut WorkspaceState, Option<&'w mut BindingMap>),
         cores: &'w Cores,
     ) -> Self {
         Self {
@@ -155,9 +153,9 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
     /// Adds changed rows.
     pub(crate) fn put_rows(&mut self, changes: Vec<RowChange>) {
         let Self { pending, bindings, loaded, chunk_sums, .. } = self;
-        let stored = |change: &RowChange, id: RowId<'_>| match change {
-            RowChange::Upsert(StoredRow::Binding(key, profile)) => bind(bindings, key, Some(*profile)),
-            RowChange::Delete(RowKey::Binding(key)) => bind(bindings, key, None),
+        let stored = |change: &RowChange, id: RowId<'_>| match (change, bindings.as_deref_mut()) {
+            (RowChange::Upsert(StoredRow::Binding(key, profile)), Some(map)) => bind(map, key, Some(*profile)),
+            (RowChange::Delete(RowKey::Binding(key)), Some(map)) => bind(map, key, None),
             _ => id.as_number().map_or(StoredSum::Unknown, |(family, no)| loaded.get(family, no)),
         };
         pending.put(changes, stored);
@@ -176,16 +174,24 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
         }
         let Self { tables, state, pending, cores, chunk_sums, .. } = self;
         let families = pending.in_order();
-        let mut writes = Vec::with_capacity(WRITTEN_AT_A_TIME);
+        let mut writer = RowWriter { tables, state, chunk_sums, cores };
+        let mut batch: Vec<(Family, &[_])> = Vec::new();
+        let mut room = T::ROWS_AT_A_TIME;
         for (family, rows) in Family::ALL.into_iter().zip(&families) {
-            for slice in rows.chunks(WRITTEN_AT_A_TIME) {
-                writes.clear();
-                writes.extend(slice.iter().map(|row| row.to_write::<T>()));
-                let mut writer = RowWriter { tables: &mut *tables, state, chunk_sums, cores };
-                writer.write(family, slice, &mut writes)?;
+            let mut rows = &rows[..];
+            while !rows.is_empty() {
+                let (now, later) = rows.split_at(rows.len().min(room));
+                batch.push((family, now));
+                (rows, room) = (later, room - now.len());
+                if room == 0 {
+                    writer.write(&batch)?;
+                    batch.clear();
+                    room = T::ROWS_AT_A_TIME;
+                }
             }
         }
-        drop(writes);
+        writer.write(&batch)?;
+        drop(batch);
         drop(families);
         pending.clear();
         chunk_sums.clear();
@@ -282,7 +288,7 @@ impl<T: Tables> FactSource for WorkingSet<'_, T> {
     }
 
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
-        if let Some(bound) = self.bindings.get(key) {
+        if let Some(bound) = self.bindings.as_ref().and_then(|map| map.get(key)) {
             return Ok(bound);
         }
         match self.pending.get(RowId::binding(key)) {

@@ -121,6 +121,17 @@ impl<'a> Cell<'a> {
         Self::Blob(Cow::Owned(bytes))
     }
 
+    /// Returns the same cell, which borrows nothing.
+    pub(crate) fn into_owned(self) -> Cell<'static> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Int(n) => Cell::Int(n),
+            Self::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+            Self::Blob(bytes) => Cell::Blob(Cow::Owned(bytes.into_owned())),
+            Self::Json(object) => Cell::Json(object.into_owned()),
+        }
+    }
+
     /// Bytes that are borrowed.
     pub fn blob(bytes: &'a [u8]) -> Self {
         Self::Blob(Cow::Borrowed(bytes))

@@ -49,6 +49,11 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Returns the same object, which borrows nothing.
+    pub(super) fn into_owned(mut self) -> JsonObject<'static> {
+        if matches!(self, Self::InChunks) { JsonObject::InChunks } else { JsonObject::Owned(self.take()) }
+    }
+
     /// Takes the values out; borrowed ones are copied.
     pub(super) fn take(&mut self) -> NamedValues {
         if let Self::Owned(values) = self {

@@ -52,6 +52,10 @@ pub(crate) trait FactQueries {
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
     fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError>;
+    /// The same of several.
+    fn tokens(&mut self, tokens: &[&DeviceToken]) -> Result<Vec<Option<DeviceRef>>, EngineError> {
+        tokens.iter().map(|token| self.token(token)).collect()
+    }
     /// Log entries received until then, applied ones first, of each family the oldest first; up to `limit`, with their
     /// bytes.
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError>;

@@ -10,7 +10,7 @@ use crate::engine::EngineError;
 use crate::error::CorruptRow;
 use crate::fact_loading::{FactQueries, ReviewAlone, WithBytes};
 use crate::family::{Family, FamilySums};
-use crate::working_set::{ChunkSums, EachRow, RowWrite, StoredSum, Tables, WholeTables};
+use crate::working_set::{ChunkSums, EachRow, FamilyWrites, RowWrite, StoredSum, Tables, WholeTables};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
@@ -91,6 +91,9 @@ pub(crate) fn bounded_bytes(conn: &Connection, family: Family, key: &[Cell<'_>])
 }
 
 impl Tables for GroupTables<'_, '_> {
+    const ROWS_AT_A_TIME: usize = 64;
+    const CHUNKS_AT_A_TIME: usize = 1;
+
     fn as_whole(&mut self) -> Option<&mut dyn WholeTables> {
         Some(self)
     }
@@ -111,14 +114,15 @@ impl Tables for GroupTables<'_, '_> {
         chunks::sums(self.rows, (of, no))
     }
 
-    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
-        bounded_bytes(self.rows, family, key)
-    }
-
-    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError> {
-        for row in rows {
-            row.stored = StoredSum::found(self.write_row(family, row)?);
-            self.sums.replace(family, row.stored.sum(), row.sum);
+    fn write(&mut self, writes: &mut [FamilyWrites<'_>]) -> Result<(), EngineError> {
+        for FamilyWrites { family, rows } in writes {
+            for row in rows {
+                if row.stored != StoredSum::Absent {
+                    row.stored_bytes = bounded_bytes(self.rows, *family, &row.cells[..family.key_columns()])?;
+                }
+                row.stored = StoredSum::found(self.write_row(*family, row)?);
+                self.sums.replace(*family, row.stored.sum(), row.sum);
+            }
         }
         Ok(())
     }

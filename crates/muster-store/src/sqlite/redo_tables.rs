@@ -11,7 +11,7 @@ use crate::codec::{Cell, Record, bounded_bytes};
 use crate::engine::EngineError;
 use crate::error::CorruptRow;
 use crate::family::Family;
-use crate::working_set::{ChunkSums, EachRow, RowWrite, StoredSum, Tables, WholeTables};
+use crate::working_set::{ChunkSums, EachRow, FamilyWrites, RowWrite, StoredSum, Tables, WholeTables};
 use muster_core::id::ProfileNo;
 
 /// The tables with what the redo log has beside them.
@@ -60,9 +60,36 @@ impl<'a, 'c> RedoTables<'a, 'c> {
         };
         Ok(StoredSum::found(sum))
     }
+
+    /// Returns the bytes of a stored row that count towards the bound of its family.
+    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
+        match self.logged((family, key), |cells, _| Ok(bounded_bytes(family, &cells)))? {
+            Some(logged) => Ok(logged.unwrap_or(0)),
+            None => group_tables::bounded_bytes(self.rows, family, key),
+        }
+    }
+
+    fn write_row(&mut self, family: Family, row: &mut RowWrite<'_>) -> Result<(), EngineError> {
+        let may_have_chunks = self.has_chunks && matches!(family, Family::Profiles | Family::Views);
+        let key = &row.cells[..family.key_columns()];
+        if family.is_bounded() {
+            row.stored_bytes = self.bounded_bytes(family, key)?;
+        }
+        if row.stored == StoredSum::Unknown && (may_have_chunks || row.is_stored_counted(family)) {
+            row.stored = self.stored(family, key)?;
+        }
+        // What was put and deleted in one group was never there.
+        if row.sum.is_some() || row.stored != StoredSum::Absent {
+            self.group.add(family, row);
+        }
+        Ok(())
+    }
 }
 
 impl Tables for RedoTables<'_, '_> {
+    const ROWS_AT_A_TIME: usize = 64;
+    const CHUNKS_AT_A_TIME: usize = 1;
+
     fn as_whole(&mut self) -> Option<&mut dyn WholeTables> {
         None
     }
@@ -88,26 +115,15 @@ impl Tables for RedoTables<'_, '_> {
         chunks::sums(self.rows, (of, no))
     }
 
-    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
-        match self.logged((family, key), |cells, _| Ok(bounded_bytes(family, &cells)))? {
-            Some(logged) => Ok(logged.unwrap_or(0)),
-            None => group_tables::bounded_bytes(self.rows, family, key),
-        }
-    }
-
-    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError> {
-        if family == Family::Chunks {
-            // A large record is written to the tables at once, chunk by chunk.
-            return Err(EngineError::Broken("chunks are not logged".into()));
-        }
-        for row in rows {
-            let may_have_chunks = self.has_chunks && matches!(family, Family::Profiles | Family::Views);
-            if row.stored == StoredSum::Unknown && (may_have_chunks || row.is_stored_counted(family)) {
-                row.stored = self.stored(family, &row.cells[..family.key_columns()])?;
+    fn write(&mut self, writes: &mut [FamilyWrites<'_>]) -> Result<(), EngineError> {
+        for FamilyWrites { family, rows } in writes {
+            let family = *family;
+            if family == Family::Chunks {
+                // A large record is written to the tables at once, chunk by chunk.
+                return Err(EngineError::Broken("chunks are not logged".into()));
             }
-            // What was put and deleted in one group was never there.
-            if row.sum.is_some() || row.stored != StoredSum::Absent {
-                self.group.add(family, row);
+            for row in rows {
+                self.write_row(family, row)?;
             }
         }
         Ok(())

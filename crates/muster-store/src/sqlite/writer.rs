@@ -335,7 +335,7 @@ impl Writer {
         let snapshot = reads.unchecked_transaction().map_err(EngineError::from)?;
         let rows = RowStatements::new(&snapshot);
         let tables = RedoTables::new(&place, &rows, (front.generation().group(), front.has_chunks()));
-        let mut set = WorkingSet::new(tables, (state, bindings), run.cores);
+        let mut set = WorkingSet::new(tables, (state, Some(bindings)), run.cores);
         let mut logged = Logged { end: GroupEnd::default(), needs_tables: false, has_refused: false };
         let end = &mut logged.end;
         for job in jobs {
@@ -401,7 +401,7 @@ impl Writer {
         let cores = run.cores;
         let (mut end, commit) = tables.transact((cores, true), |rows, stored| {
             let tables = GroupTables { rows, sums: &mut stored.sums };
-            let mut set = WorkingSet::new(tables, (state, bindings), cores);
+            let mut set = WorkingSet::new(tables, (state, Some(bindings)), cores);
             let mut end = GroupEnd::default();
             for job in jobs {
                 let result = set.decide(&mut **job, run, now)?;

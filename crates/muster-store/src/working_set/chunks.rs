@@ -1,6 +1,6 @@
 //! The chunks of large member records and views. A row whose attributes are stored in chunks has none itself.
 
-use super::tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
+use super::tables::{ChunkSums, EachRow, FamilyWrites, RowWrite, StoredSum, Tables};
 use crate::codec::chunks::{self, PartOf, is_large_record, is_large_view};
 use crate::codec::{Cell, row_sum};
 use crate::engine::EngineError;
@@ -55,9 +55,32 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
     }
 }
 
+/// Chunks that wait until there are enough to write.
+#[derive(Default)]
+pub(super) struct ChunkBuffer(Vec<RowWrite<'static>>);
+
+impl ChunkBuffer {
+    fn put<T: Tables>(&mut self, tables: &mut T, row: RowWrite<'_>) -> Result<(), EngineError> {
+        if T::CHUNKS_AT_A_TIME <= 1 {
+            return tables.write(&mut [FamilyWrites { family: Family::Chunks, rows: vec![row] }]);
+        }
+        self.0.push(RowWrite { cells: row.cells.into_iter().map(Cell::into_owned).collect(), ..row });
+        if self.0.len() >= T::CHUNKS_AT_A_TIME { self.write(tables) } else { Ok(()) }
+    }
+
+    /// Writes what waits.
+    pub(super) fn write<T: Tables>(&mut self, tables: &mut T) -> Result<(), EngineError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        tables.write(&mut [FamilyWrites { family: Family::Chunks, rows: std::mem::take(&mut self.0) }])
+    }
+}
+
 /// Writes the chunks of a record or view.
 pub(super) struct ChunkWriter<'a, T> {
     pub(super) tables: &'a mut T,
+    pub(super) buffer: &'a mut ChunkBuffer,
     /// Stored chunks that were not written again yet.
     pub(super) old: ChunkSums,
     pub(super) cores: &'a Cores,
@@ -88,7 +111,7 @@ impl<T: Tables> ChunkWriter<'_, T> {
         if stored == Some(sum) {
             return Ok(());
         }
-        self.tables.write(Family::Chunks, &mut [RowWrite { cells, sum: Some(sum), stored: StoredSum::found(stored) }])
+        self.buffer.put(self.tables, RowWrite::new(cells, Some(sum), StoredSum::found(stored)))
     }
 
     /// Deletes the stored chunks that were not written again.
@@ -97,7 +120,7 @@ impl<T: Tables> ChunkWriter<'_, T> {
             self.cores.pause();
             let cells = vec![Cell::Int(of as i64), Cell::unsigned(no.0), Cell::text(first)];
             let stored = StoredSum::Present(*sum);
-            self.tables.write(Family::Chunks, &mut [RowWrite { cells, sum: None, stored }])?;
+            self.buffer.put(self.tables, RowWrite::new(cells, None, stored))?;
         }
         Ok(())
     }

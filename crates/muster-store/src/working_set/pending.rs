@@ -44,7 +44,7 @@ impl<'r> PendingRow<'r> {
             }
             RowChange::Delete(_) => (self.id.cells(), None),
         };
-        RowWrite { cells, sum, stored: self.stored }
+        RowWrite::new(cells, sum, self.stored)
     }
 }
 

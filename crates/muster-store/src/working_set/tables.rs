@@ -18,6 +18,12 @@ pub(crate) type EachRow<'e> = &'e mut dyn FnMut(&mut [Cell<'_>], i64) -> Result<
 
 /// The tables of one workspace, by row.
 pub(crate) trait Tables {
+    /// Rows that are encoded and written at a time: as many as one call should take to the tables.
+    const ROWS_AT_A_TIME: usize;
+
+    /// The same of chunks of large records and views.
+    const CHUNKS_AT_A_TIME: usize;
+
     /// Returns what answers questions about all rows, of which those that were written are a part; None if it cannot: the
     /// group must then be run where it can.
     fn as_whole(&mut self) -> Option<&mut dyn WholeTables>;
@@ -34,17 +40,21 @@ pub(crate) trait Tables {
     /// Returns the checksums of those.
     fn chunk_sums(&mut self, of: PartOf, no: ProfileNo) -> Result<ChunkSums, EngineError>;
 
-    /// Returns the bytes of a stored row that count towards the bound of its family; 0 if there is no such row.
-    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError>;
-
-    /// Writes rows of one family, which are in the order of their keys, and sees to its sum. What was stored before is
-    /// noted in each row where it was not known and somebody asks for it ([`RowWrite::is_stored_counted`]); of member
-    /// records and views, too, if there are any chunks.
+    /// Writes rows, those of each family in the order of their keys, and sees to the sums of the families. What was
+    /// stored before is noted in each row where it was not known and somebody asks for it
+    /// ([`RowWrite::is_stored_counted`]); of member records and views, too, if there are any chunks; and of rows of a
+    /// bounded family the bytes that it counted.
     ///
     /// # Errors
     /// [`EngineError::Broken`] for a row that does not fit its table, [`EngineError::Corrupt`] where the table is not as
     /// it was read.
-    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError>;
+    fn write(&mut self, writes: &mut [FamilyWrites<'_>]) -> Result<(), EngineError>;
+}
+
+/// Rows of one family to write.
+pub(crate) struct FamilyWrites<'r> {
+    pub(crate) family: Family,
+    pub(crate) rows: Vec<RowWrite<'r>>,
 }
 
 /// A row to write.
@@ -55,13 +65,20 @@ pub(crate) struct RowWrite<'r> {
     pub(crate) sum: Option<i64>,
     /// What the table has under its key.
     pub(crate) stored: StoredSum,
+    /// The bytes that the row in the table counts towards the bound of its family; 0 if there is none or no bound.
+    pub(crate) stored_bytes: u64,
 }
 
-impl RowWrite<'_> {
+impl<'r> RowWrite<'r> {
+    /// Returns a row to write, of which nothing is counted yet.
+    pub(crate) fn new(cells: Vec<Cell<'r>>, sum: Option<i64>, stored: StoredSum) -> Self {
+        Self { cells, sum, stored, stored_bytes: 0 }
+    }
+
     /// Whether the working set asks what was stored before, whatever it was: of rows that are deleted, or whose family is
     /// bounded.
     pub(crate) fn is_stored_counted(&self, family: Family) -> bool {
-        self.sum.is_none() || matches!(family, Family::Quarantine | Family::Refused | Family::Idempotency)
+        self.sum.is_none() || family.is_bounded()
     }
 }
 

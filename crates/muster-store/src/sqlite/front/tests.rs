@@ -46,7 +46,7 @@ fn log(front: &Front, group: u64, bytes: usize) -> Result<(), LogError> {
     let mut group_rows = front.generation().group();
     let cells = cells(group, bytes);
     let sum = Some(row_sum(Family::EventIds, &cells));
-    group_rows.add(Family::EventIds, &RowWrite { cells, sum, stored: StoredSum::Unknown });
+    group_rows.add(Family::EventIds, &RowWrite::new(cells, sum, StoredSum::Unknown));
     place.log(group_rows, (Counters::default(), TableStats { group, ..TableStats::default() }))
 }
 

@@ -35,7 +35,8 @@ fn a_group_that_writes_its_rows_pauses_for_others_after_each_row_and_chunk() {
     let (mut state, mut bindings) = (WorkspaceState::load(&conn).expect("it loads"), BindingMap::new(0));
     let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores) = (RowStatements::new(&conn), Cores::new(1));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
+    let mut set =
+        WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, Some(&mut bindings)), &cores);
     let mut pauses_of = |changes| {
         let before = Cores::pauses();
         set.put_rows(changes);
@@ -150,7 +151,8 @@ fn a_record_that_has_left_its_chunks_in_the_middle_of_a_group_can_be_changed_aga
     let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores, bounds, clock_check) =
         (RowStatements::new(&conn), Cores::new(1), Bounds::default(), ClockCheck::new(true));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
+    let mut set =
+        WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, Some(&mut bindings)), &cores);
     let (no, mut run) = (ProfileNo(1), run(&bounds, &cores, &clock_check));
     set.put_rows(root(no, 100_000).into());
     set.write_pending().expect("it writes");
@@ -170,7 +172,8 @@ fn rows_are_written_early_after_a_decision_that_loads_much_and_after_many_that_l
     let mut sums = state::load_sums(&conn).expect("it loads");
     let (rows, cores, bounds, clock_check) =
         (RowStatements::new(&conn), Cores::new(1), Bounds::default(), ClockCheck::new(true));
-    let mut set = WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, &mut bindings), &cores);
+    let mut set =
+        WorkingSet::new(GroupTables { rows: &rows, sums: &mut sums }, (&mut state, Some(&mut bindings)), &cores);
     set.put_rows([root(ProfileNo(1), 100_000), root(ProfileNo(2), 300_000)].concat());
     set.write_pending().expect("it writes");
     let mut run = run(&bounds, &cores, &clock_check);

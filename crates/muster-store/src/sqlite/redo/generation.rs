@@ -258,7 +258,7 @@ impl Generation {
                     Some((cells, sum)) => (cells, Some(sum)),
                     None => (image.key_cells()?, None),
                 };
-                let write = RowWrite { cells, sum, stored: row.stored };
+                let write = RowWrite::new(cells, sum, row.stored);
                 each(family, FilledRow { write, may_be_absent: row.was_put })?;
             }
         }
