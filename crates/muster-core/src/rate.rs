@@ -108,6 +108,21 @@ impl Default for RateWindow {
 }
 
 impl RateWindow {
+    /// Returns the window of these parts: the newest second, and what was spent by age in seconds.
+    pub fn new(newest: u64, spent: [[u32; 3]; RATE_SECONDS]) -> Self {
+        Self { newest, spent: Box::new(spent) }
+    }
+
+    /// Returns the newest second of the monotonic clock.
+    pub fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Returns what was spent, by age in seconds; 0 is the newest.
+    pub fn spent(&self) -> &[[u32; 3]; RATE_SECONDS] {
+        &self.spent
+    }
+
     /// Returns the window at a moment of the monotonic clock: jumps of the wall clock change no budget (1.7.d).
     pub fn at(&self, now: Moment) -> Self {
         let mut window = self.clone();

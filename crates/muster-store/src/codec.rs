@@ -12,6 +12,7 @@ mod parts;
 mod people;
 mod reviews;
 mod traffic;
+pub(crate) mod typed;
 mod values;
 
 pub(crate) use cell::cells_sum;

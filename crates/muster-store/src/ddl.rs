@@ -38,6 +38,14 @@ const SUM: Column = Column { name: "sum", column_type: ColumnType::Int, null: fa
 /// The first column of every table where one database holds all workspaces.
 const WORKSPACE: Column = Column { name: "workspace_id", column_type: ColumnType::Text, null: false };
 
+/// The column beside a JSON column, which has its values as typed bytes.
+pub(crate) fn typed_name(json: &str) -> &'static str {
+    match json {
+        "attributes" => "attributes_typed",
+        _ => "old_values_typed",
+    }
+}
+
 /// The statement that creates a family's table, without indexes and without the semicolon.
 pub fn create_table(family: Family, dialect: Dialect) -> String {
     let columns = family.columns();
@@ -52,6 +60,14 @@ pub fn create_table(family: Family, dialect: Dialect) -> String {
     for (place, column) in columns.iter().enumerate() {
         let is_key = is_rowid && place == 0;
         lines.push(if is_key { format!("{} INTEGER PRIMARY KEY", column.name) } else { dialect.column(*column) });
+        if dialect == Dialect::Postgres && column.column_type == ColumnType::Json {
+            // What JSON would change is read from these bytes (`codec::typed`).
+            lines.push(dialect.column(Column {
+                name: typed_name(column.name),
+                column_type: ColumnType::Blob,
+                null: false,
+            }));
+        }
     }
     lines.push(dialect.column(SUM));
     if !is_rowid {

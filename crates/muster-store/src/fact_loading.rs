@@ -43,6 +43,7 @@ pub(crate) fn load_facts(
     facts.bytes = (0, job.facts_bytes_max());
     let rounds = job.rounds();
     for _ in 0..rounds {
+        source.prefetch(&needs)?;
         fill(source, &needs, &mut facts)?;
         if facts.round > 0 || guarded(|| job.reads_ahead(&facts, now))? {
             read_ahead(source, &needs, &mut facts)?;
@@ -60,6 +61,11 @@ pub(crate) fn load_facts(
     }
     // Each round runs the whole decision again: what needs more of them costs more than one may.
     Err(EngineError::TooLarge)
+}
+
+/// Returns the initial needs of a job.
+pub(crate) fn needs_of(job: &dyn Job) -> Result<Needs, EngineError> {
+    guarded(|| job.needs())
 }
 
 /// A panic of a decision is the fault of that decision alone.

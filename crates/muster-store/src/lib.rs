@@ -24,6 +24,7 @@ mod queue;
 mod read_room;
 pub mod reader;
 mod fact_loading;
+pub mod postgres;
 pub mod sqlite;
 mod sync;
 mod working_set;

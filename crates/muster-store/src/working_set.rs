@@ -8,12 +8,13 @@
 mod bounded;
 pub(crate) mod chunks;
 mod loaded;
+mod needed_rows;
 mod pending;
 mod row_id;
 mod row_writer;
 mod tables;
 
-pub(crate) use tables::{ChunkSums, EachRow, FamilyWrites, RowWrite, StoredSum, Tables, WholeTables};
+pub(crate) use tables::{ChunkSums, EachRow, FamilyWrites, NeededRow, RowWrite, StoredSum, Tables, WholeTables};
 
 use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
@@ -27,7 +28,7 @@ use crate::workspace_state::WorkspaceState;
 use loaded::{LoadedChunks, LoadedSums};
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::Mode;
-use muster_core::facts::Facts;
+use muster_core::facts::{Facts, Needs};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
@@ -59,6 +60,17 @@ pub(crate) struct WorkingSet<'w, T> {
     stop: Option<GroupStop>,
     /// Whether a decision asked a question about all rows.
     asked: bool,
+}
+
+/// Returns the needs that these decisions begin with.
+pub(crate) fn first_needs(jobs: &[Box<dyn Job>]) -> Vec<Needs> {
+    // One that panics is answered when it runs.
+    jobs.iter().filter_map(|job| fact_loading::needs_of(&**job).ok()).collect()
+}
+
+/// Returns the rows that these needs name, for a group that begins.
+pub(crate) fn first_needed_rows(needs: &[Needs]) -> Vec<NeededRow<'_>> {
+    needed_rows::needed_rows(needs, &PendingRows::default())
 }
 
 /// Why a group is stopped.
@@ -152,11 +164,16 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
 
     /// Adds changed rows.
     pub(crate) fn put_rows(&mut self, changes: Vec<RowChange>) {
-        let Self { pending, bindings, loaded, chunk_sums, .. } = self;
-        let stored = |change: &RowChange, id: RowId<'_>| match (change, bindings.as_deref_mut()) {
-            (RowChange::Upsert(StoredRow::Binding(key, profile)), Some(map)) => bind(map, key, Some(*profile)),
-            (RowChange::Delete(RowKey::Binding(key)), Some(map)) => bind(map, key, None),
-            _ => id.as_number().map_or(StoredSum::Unknown, |(family, no)| loaded.get(family, no)),
+        let Self { tables, pending, bindings, loaded, chunk_sums, .. } = self;
+        let stored = |change: &RowChange, id: RowId<'_>| {
+            let stored = match (change, bindings.as_deref_mut()) {
+                (RowChange::Upsert(StoredRow::Binding(key, profile)), Some(map)) => bind(map, key, Some(*profile)),
+                (RowChange::Delete(RowKey::Binding(key)), Some(map)) => bind(map, key, None),
+                _ => id.as_number().map_or(StoredSum::Unknown, |(family, no)| loaded.get(family, no)),
+            };
+            // Of a record or view that no decision has read the chunks are not known.
+            let is_asked = T::PREFETCHES && stored == StoredSum::Unknown && id.part_of().is_none();
+            if is_asked { tables.known(id.family, &id.cells()) } else { stored }
         };
         pending.put(changes, stored);
         // The pending rows know them now, and once those are written they are out of date.
@@ -268,6 +285,13 @@ macro_rules! row {
 }
 
 impl<T: Tables> FactSource for WorkingSet<'_, T> {
+    fn prefetch(&mut self, needs: &Needs) -> Result<(), EngineError> {
+        if !T::PREFETCHES {
+            return Ok(());
+        }
+        self.tables.prefetch(&needed_rows::needed_rows(std::slice::from_ref(needs), &self.pending))
+    }
+
     fn large(&mut self) -> Result<(), EngineError> {
         // What is large goes into the tables at once.
         self.need_tables()?;

@@ -1,7 +1,12 @@
-//! Random histories of rows on both engines: after each decision they answer the same, and at the end their whole dumps
-//! are equal, also after the embedded engine was reopened and verified.
+//! Random histories of rows on all engines: after each decision they answer the same, and at the end their whole dumps
+//! are equal, also after the embedded engine was reopened and verified. PostgreSQL takes part if there is one.
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+#![expect(clippy::disallowed_methods, reason = "the command that runs the tests says where the database is")]
+#![expect(dead_code, reason = "the rig serves other tests, too")]
+
+#[path = "postgres/rig.rs"]
+mod rig;
 
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::{Mode, Step};
@@ -13,6 +18,7 @@ use muster_store::conformance::random::Dice;
 use muster_store::conformance::rig::{Decide, HandClock, Made, id, run, wait, workspace};
 use muster_store::engine::{Engine, EngineError, apply};
 use muster_store::memory::Memory;
+use muster_store::postgres::PostgresEngine;
 use muster_store::reader::dump;
 use muster_store::sqlite::{Sqlite, SqliteOptions, verify};
 use proptest::prelude::*;
@@ -32,6 +38,31 @@ fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
         Step::Done(changes, dice)
     });
     decided.unwrap()
+}
+
+/// The engine of many nodes, over a database of its own.
+struct Many {
+    server: rig::Server,
+    home: rig::Home,
+    engine: PostgresEngine,
+}
+
+impl Many {
+    /// Opens it, if there is a database for tests.
+    fn open() -> Option<Self> {
+        let server = rig::server()?;
+        let home = server.home();
+        let engine = PostgresEngine::open(home.options_at(HandClock::at(5))).unwrap();
+        Some(Self { server, home, engine })
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        &self.engine
+    }
+
+    fn wrong_sums(&self) -> Vec<String> {
+        self.server.wrong_sums(&self.home, "shop")
+    }
 }
 
 fn contents(engine: &dyn Engine) -> (Counters, Vec<RowChange>) {
@@ -143,7 +174,7 @@ fn keys_of(needs: &Needs) -> Needs {
 
 /// Runs all decisions of a plan in one group: they are queued while the decision before them waits. Returns their results,
 /// and how often decisions were run.
-fn run_group(engine: &Sqlite, plan: &[Planned]) -> (Vec<Result<String, EngineError>>, usize) {
+fn run_group(engine: &dyn Engine, plan: &[Planned]) -> (Vec<Result<String, EngineError>>, usize) {
     let runs = Arc::default();
     let (open, opened) = std::sync::mpsc::channel::<()>();
     let opened = std::sync::Mutex::new(opened);
@@ -199,7 +230,8 @@ proptest! {
         // Small maps are dropped on the way in some cases, so that both ways of finding a binding are met.
         options.binding_map_bytes_max = if seed.is_multiple_of(2) { 1 << 20 } else { 100 };
         let sqlite = Sqlite::open(options.clone()).unwrap();
-        for engine in [&memory as &dyn Engine, &sqlite] {
+        let many = Many::open();
+        for engine in [&memory as &dyn Engine, &sqlite].into_iter().chain(many.as_ref().map(Many::engine)) {
             engine.create_workspace(&workspace("shop")).unwrap();
         }
         let mut dice = Dice::new(seed);
@@ -207,11 +239,18 @@ proptest! {
             let mode = if n % dry_every == 1 { Mode::Dry } else { Mode::Commit };
             let (ours, theirs) = (decide(&memory, &dice, mode), decide(&sqlite, &dice, mode));
             prop_assert_eq!(format!("{ours:?}").len(), format!("{theirs:?}").len());
+            if let Some(many) = &many {
+                decide(many.engine(), &dice, mode);
+            }
             if mode == Mode::Commit {
                 dice = ours;
             }
         }
         prop_assert_eq!(contents(&memory), contents(&sqlite));
+        if let Some(many) = &many {
+            prop_assert_eq!(contents(&memory), contents(many.engine()));
+            prop_assert_eq!(many.wrong_sums(), Vec::<String>::new());
+        }
         sqlite.close();
         drop(sqlite);
         prop_assert_eq!(broken(dir.path()), Vec::<String>::new(), "rows need not be lawful, but they are as they were written");
@@ -263,7 +302,8 @@ proptest! {
         // The last groups are in the redo log alone.
         options.bounds.redo_age = Duration::MAX;
         let sqlite = Sqlite::open(options.clone()).unwrap();
-        for engine in [&memory as &dyn Engine, &sqlite] {
+        let many = Many::open();
+        for engine in [&memory as &dyn Engine, &sqlite].into_iter().chain(many.as_ref().map(Many::engine)) {
             engine.create_workspace(&workspace("shop")).unwrap();
         }
         let mut dice = Dice::new(seed);
@@ -271,6 +311,11 @@ proptest! {
             let plan = plan(&mut dice, size, is_logged);
             let ours: Vec<_> = plan.iter().map(|planned| wait(planned.apply(&memory, &Arc::default()))).collect();
             let (theirs, runs) = run_group(&sqlite, &plan);
+            if let Some(many) = &many {
+                let (theirs, runs) = run_group(many.engine(), &plan);
+                prop_assert_eq!(&ours, &theirs);
+                prop_assert!(runs <= plan.len() || plan.iter().any(|planned| planned.is_broken));
+            }
             prop_assert_eq!(ours, theirs);
             // A group that asks what the redo log cannot answer is run again over the tables. To run each decision alone after
             // that would hide what is wrong in the group.
@@ -283,6 +328,10 @@ proptest! {
         let opened = Sqlite::open(SqliteOptions { data_dir: copy.path().into(), ..options }).unwrap();
         prop_assert_eq!(contents(&memory), contents(&opened));
         prop_assert_eq!(contents(&memory), contents(&sqlite));
+        if let Some(many) = &many {
+            prop_assert_eq!(contents(&memory), contents(many.engine()));
+            prop_assert_eq!(many.wrong_sums(), Vec::<String>::new());
+        }
         sqlite.close();
         drop(sqlite);
         prop_assert_eq!(broken(dir.path()), Vec::<String>::new());

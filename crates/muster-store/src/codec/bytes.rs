@@ -106,6 +106,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Whether nothing is left.
+    pub fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Nothing must be left.
     ///
     /// # Errors

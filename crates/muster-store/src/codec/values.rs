@@ -4,6 +4,7 @@
 use super::bytes::{Decoder, Encoder};
 use crate::error::CorruptRow;
 use muster_core::value::Value;
+use std::fmt::{self, Write as _};
 
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
@@ -90,6 +91,78 @@ fn nested(read: &mut Decoder<'_>, depth: usize) -> Result<Value, CorruptRow> {
         }
         _ => return Err(CorruptRow("a value has an unknown type")),
     })
+}
+
+/// Reads what [`put_value`] wrote, and writes it as JSON. A number that JSON does not have is null.
+pub(super) fn put_json(read: &mut Decoder<'_>, out: &mut String, depth: usize) -> Result<(), CorruptRow> {
+    let depth = depth.checked_sub(1).ok_or(CorruptRow("a value is nested too deeply"))?;
+    match read.u8()? {
+        FALSE => out.push_str("false"),
+        TRUE => out.push_str("true"),
+        INTEGER => put_json_number(format_args!("{}", read.i64()?), out),
+        FLOAT => put_json_float(read.f64()?, out),
+        TEXT | DATE_TIME => put_json_text(read.str()?, out),
+        LOCATION => {
+            out.push_str(r#"{"lat":"#);
+            put_json_float(read.f64()?, out);
+            out.push_str(r#","lon":"#);
+            put_json_float(read.f64()?, out);
+            out.push('}');
+        }
+        ARRAY => {
+            out.push('[');
+            for place in 0..read.small::<usize>()? {
+                if place > 0 {
+                    out.push(',');
+                }
+                put_json(read, out, depth)?;
+            }
+            out.push(']');
+        }
+        OBJECT => {
+            out.push('{');
+            for place in 0..read.small::<usize>()? {
+                if place > 0 {
+                    out.push(',');
+                }
+                put_json_text(read.str()?, out);
+                out.push(':');
+                put_json(read, out, depth)?;
+            }
+            out.push('}');
+        }
+        _ => return Err(CorruptRow("a value has an unknown type")),
+    }
+    Ok(())
+}
+
+fn put_json_float(n: f64, out: &mut String) {
+    if n.is_finite() { put_json_number(format_args!("{n:?}"), out) } else { out.push_str("null") }
+}
+
+fn put_json_number(digits: fmt::Arguments<'_>, out: &mut String) {
+    out.write_fmt(digits).expect("memory takes every write");
+}
+
+/// Writes a JSON string. U+0000 becomes U+FFFD, since not every engine stores it.
+pub(super) fn put_json_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        match special.as_bytes()[0] {
+            0 => out.push_str("\\ufffd"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            byte @ (b'"' | b'\\') => out.extend(['\\', char::from(byte)]),
+            byte => put_json_number(format_args!("\\u{byte:04x}"), out),
+        }
+        rest = &special[1..];
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What facts are read from.
 
 use crate::engine::EngineError;
-use muster_core::facts::ReviewPair;
+use muster_core::facts::{Needs, ReviewPair};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
@@ -20,6 +20,11 @@ pub(crate) type Placed = (Seq, Option<Box<str>>);
 
 /// Reads rows by their keys, at one snapshot.
 pub(crate) trait FactSource {
+    /// Called before the facts of a round are read one by one: a source that pays for each reading reads them here, at once.
+    fn prefetch(&mut self, needs: &Needs) -> Result<(), EngineError> {
+        let _read_one_by_one = needs;
+        Ok(())
+    }
     /// Returns what answers every other question about the same snapshot.
     fn queries(&mut self) -> Result<&mut dyn FactQueries, EngineError>;
     /// The decision loads much: waits until there is room for it.

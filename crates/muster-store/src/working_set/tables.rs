@@ -5,6 +5,7 @@ use crate::codec::{Cell, Record};
 use crate::engine::EngineError;
 use crate::fact_loading::FactQueries;
 use crate::family::Family;
+use muster_core::facts::Reach;
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::kinds::Route;
 use muster_core::time::Timestamp;
@@ -23,6 +24,21 @@ pub(crate) trait Tables {
 
     /// The same of chunks of large records and views.
     const CHUNKS_AT_A_TIME: usize;
+
+    /// Whether [`Tables::prefetch`] does anything.
+    const PREFETCHES: bool = false;
+
+    /// Reads rows that decisions will probably ask for, all at once, where each question alone would be a round trip.
+    fn prefetch(&mut self, wanted: &[NeededRow<'_>]) -> Result<(), EngineError> {
+        let _asked_one_by_one = wanted;
+        Ok(())
+    }
+
+    /// Returns what is known of the table under a key without looking.
+    fn known(&self, family: Family, key: &[Cell<'_>]) -> StoredSum {
+        let _not_kept = (family, key);
+        StoredSum::Unknown
+    }
 
     /// Returns what answers questions about all rows, of which those that were written are a part; None if it cannot: the
     /// group must then be run where it can.
@@ -49,6 +65,14 @@ pub(crate) trait Tables {
     /// [`EngineError::Broken`] for a row that does not fit its table, [`EngineError::Corrupt`] where the table is not as
     /// it was read.
     fn write(&mut self, writes: &mut [FamilyWrites<'_>]) -> Result<(), EngineError>;
+}
+
+/// A row that a decision will ask for.
+pub(crate) struct NeededRow<'n> {
+    pub(crate) family: Family,
+    pub(crate) key: Vec<Cell<'n>>,
+    /// What is wanted with it: of a binding the rows of the bound id, of an id those of its root.
+    pub(crate) reach: Reach,
 }
 
 /// Rows of one family to write.
