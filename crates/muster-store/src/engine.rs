@@ -123,6 +123,11 @@ pub trait Engine: Access + Send + Sync {
         self.read(id)?.idempotency(route, key)
     }
 
+    /// Whether other processes may change what this one stores. Does not block.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Returns the health, for readiness and metrics. Does not block.
     fn health(&self) -> Health;
 

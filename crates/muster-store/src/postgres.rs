@@ -185,6 +185,10 @@ impl Engine for PostgresEngine {
         Ok(Box::new(PostgresReader::open(connection, id.as_str(), &self.inner.cores)?))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn health(&self) -> Health {
         let mut health = self.inner.gauges.health();
         health.clock = self.inner.clock_check.distrust(&*self.inner.clock);

@@ -10,6 +10,7 @@ mod postgres {
     pub(crate) mod rig;
     mod round_trips;
     mod text;
+    mod views;
 }
 
 use muster_store::bounds::Bounds;

@@ -5,7 +5,7 @@ mod queries;
 use super::connection::{Command, SqlParameter};
 use super::errors::DatabaseFailure;
 use super::pool::Pooled;
-use super::prefetch::{Plan, stored_key};
+use super::prefetch::{Plan, ROWS_MAX, stored_key};
 use super::prefetched::{Prefetched, key_bytes};
 use super::row;
 use super::state::{self, LockedState};
@@ -60,7 +60,8 @@ impl<'p> PostgresTables<'p> {
         wanted: &[NeededRow<'_>],
     ) -> Result<Result<Option<Begun<'p>>, DatabaseFailure>, EngineError> {
         let (mut known, before) = (Prefetched::default(), connection.round_trips());
-        let plan = Plan::new(wanted, &known);
+        // The rest is read when its decision begins.
+        let plan = Plan::new(&wanted[..wanted.len().min(ROWS_MAX)], &known);
         let first = [
             Command::Plain(super::connection::BEGIN),
             Command::Query(state::LOCK, vec![&id]),
@@ -177,15 +178,17 @@ impl Tables for PostgresTables<'_> {
     const PREFETCHES: bool = true;
 
     fn prefetch(&mut self, wanted: &[NeededRow<'_>]) -> Result<(), EngineError> {
-        let plan = Plan::new(wanted, &self.known);
-        if plan.is_empty() {
-            return Ok(());
+        for wanted in wanted.chunks(ROWS_MAX) {
+            let plan = Plan::new(wanted, &self.known);
+            if plan.is_empty() {
+                continue;
+            }
+            let id = self.id;
+            if let Err(failure) = plan.read(&mut self.connection, (id, &[]), &mut self.known)? {
+                return Err(self.failed(failure));
+            }
         }
-        let id = self.id;
-        match plan.read(&mut self.connection, (id, &[]), &mut self.known)? {
-            Ok(_) => Ok(()),
-            Err(failure) => Err(self.failed(failure)),
-        }
+        Ok(())
     }
 
     fn known(&self, family: Family, key: &[Cell<'_>]) -> StoredSum {

@@ -15,8 +15,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 use tokio_postgres::Row;
 
-/// Rows that are read ahead of a round; the others are asked for one by one. A row takes a kilobyte, and 32 at most.
-const ROWS_MAX: usize = 16_384;
+/// Rows that are asked for at a time. A request of seven megabytes asks for some four times as many.
+pub(super) const ROWS_MAX: usize = 16_384;
+/// Bytes of member records, and of views, that are read at a time; what is beyond is asked for one by one, as long as the
+/// decision may load more. A record has a kilobyte, and 32 at most.
+const RECORD_BYTES_MAX: usize = 32 << 20;
 
 /// The place of the bound id in a row of bindings, and of the root in a root pointer.
 const BOUND: usize = 2;
@@ -43,19 +46,30 @@ static POINTERS: LazyLock<String> = LazyLock::new(|| {
 static RECORDS: LazyLock<String> = LazyLock::new(|| {
     let columns = &family_statements(Family::Profiles).columns;
     format!(
-        "WITH {IDS}, {OWN}, all_ids AS (SELECT no FROM ids UNION SELECT root FROM own) SELECT {columns}, t.sum \
+        "WITH {IDS}, {OWN}, all_ids AS (SELECT no FROM ids UNION SELECT root FROM own) {} \
          FROM all_ids CROSS JOIN LATERAL (SELECT t.* FROM profiles AS t WHERE t.workspace_id = $1 AND t.no = all_ids.no \
-         LIMIT 1) AS t"
+         LIMIT 1) AS t) AS t WHERE t.bytes <= {RECORD_BYTES_MAX}",
+        bounded(columns)
     )
 });
 
 static VIEWS: LazyLock<String> = LazyLock::new(|| {
     let columns = &family_statements(Family::Views).columns;
     format!(
-        "WITH {IDS}, {OWN} SELECT {columns}, t.sum FROM (SELECT DISTINCT root FROM own) AS r CROSS JOIN LATERAL \
-         (SELECT t.* FROM views AS t WHERE t.workspace_id = $1 AND t.profile = r.root LIMIT 1) AS t"
+        "WITH {IDS}, {OWN} {} FROM (SELECT DISTINCT root FROM own) AS r CROSS JOIN LATERAL \
+         (SELECT t.* FROM views AS t WHERE t.workspace_id = $1 AND t.profile = r.root LIMIT 1) AS t) AS t \
+         WHERE t.bytes <= {RECORD_BYTES_MAX}",
+        bounded(columns)
     )
 });
+
+/// Selects these columns with the bytes of all rows up to each.
+fn bounded(columns: &str) -> String {
+    format!(
+        "SELECT {columns}, t.sum FROM (SELECT t.*, sum(octet_length(t.attributes_typed) + octet_length(t.record)) \
+         OVER (ROWS UNBOUNDED PRECEDING) AS bytes"
+    )
+}
 
 /// Ids whose rows are read, by number and by identifier.
 #[derive(Default)]
@@ -86,7 +100,7 @@ impl<'n> Plan<'n> {
     pub(super) fn new(wanted: &[NeededRow<'n>], known: &Prefetched) -> Self {
         let mut plan = Self::default();
         let mut reaches: HashMap<KeyBytes, Reach> = HashMap::new();
-        for wanted in wanted.iter().take(ROWS_MAX) {
+        for wanted in wanted {
             let key = key_bytes(wanted.family, &wanted.key);
             let before = reaches.get(&key).copied();
             if before.is_none_or(|before| rank(before) < rank(wanted.reach)) {
@@ -213,11 +227,11 @@ impl<'n> Plan<'n> {
                 into.put_asked(key(Family::Standings, root));
             }
         }
+        // With a root pointer there is a member record, if it was not beyond the bytes; whether there is a view, too, the
+        // root pointer says.
         for no in bound(&self.records, into) {
-            into.put_asked(key(Family::Profiles, no));
-            if let Some(root) = into.number(&key(Family::Standings, no), ROOT) {
-                into.put_asked(key(Family::Profiles, root));
-                into.put_asked(key(Family::Views, root));
+            if into.get(&key(Family::Standings, no)).flatten().is_none() {
+                into.put_asked(key(Family::Profiles, no));
             }
         }
     }

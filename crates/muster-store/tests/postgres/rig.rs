@@ -71,6 +71,13 @@ impl Server {
         self.run(&home.url, async |client: &Client| client.batch_execute(sql).await.unwrap());
     }
 
+    /// Returns the strings of the first column of an answer.
+    pub(crate) fn strings(&self, home: &Home, sql: &str) -> Vec<String> {
+        self.run(&home.url, async |client: &Client| {
+            client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+        })
+    }
+
     /// Returns the families of a workspace whose kept sums are not those of their rows.
     pub(crate) fn wrong_sums(&self, home: &Home, workspace: &str) -> Vec<String> {
         self.run(&home.url, async |client: &Client| {

@@ -32,14 +32,14 @@ fn key(user: u32, kind: &str) -> GivenIdentifier {
     GivenIdentifier { identifier, pointer: "/elements/0".into(), written: true, is_new_id: false }
 }
 
-fn customer(index: u32) -> Element {
+pub(crate) fn customer(index: u32) -> Element {
     let sets = vec![("first_name".into(), Value::text(&format!("name {index}")))];
     let identifiers = vec![key(index, "customer_id"), key(index, "email")];
     let body = Body::Customer(Box::new(CustomerElement { identifiers, sets, ..CustomerElement::default() }));
     Element { index, kind: ElementKind::Customer, body: Ok(body), actions: 1, warnings: Warnings::default() }
 }
 
-fn event(index: u32) -> Element {
+pub(crate) fn event(index: u32) -> Element {
     let action = Action {
         name: "order_placed".into(),
         attributes: vec![("total".into(), Value::Integer(i64::from(index)))],
@@ -58,7 +58,7 @@ fn event(index: u32) -> Element {
     Element { index, kind: ElementKind::Event, body: Ok(body), actions: 1, warnings: Warnings::default() }
 }
 
-fn import(engine: &PostgresEngine, elements: Vec<Element>) -> u64 {
+pub(crate) fn import(engine: &PostgresEngine, elements: Vec<Element>) -> u64 {
     let settings = Settings::default();
     let import = Import {
         route: Route::Transition,

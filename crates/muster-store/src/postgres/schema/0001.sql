@@ -121,3 +121,54 @@ CREATE TABLE sessions (
     sum bigint NOT NULL
 );
 CREATE INDEX sessions_seen ON sessions (seen, cookie);
+
+-- The contract with people's SQL; tables are private. The attributes of a large profile are in rows of `chunks`.
+CREATE VIEW live_profiles AS
+SELECT s.workspace_id AS workspace_id,
+       lpad(to_hex(p.created), 12, '0') || lpad(to_hex(p.no), 12, '0') AS id,
+       to_timestamp(p.created / 1000.0) AS created_at,
+       to_timestamp(s.tree_first_seen / 1000.0) AS first_seen,
+       to_timestamp(s.tree_last_seen / 1000.0) AS last_seen,
+       s.tree_events AS events,
+       s.tree_devices AS devices,
+       s.tree_members AS members,
+       CASE WHEN coalesce(v.attributes, p.attributes) <> 'null'::jsonb THEN coalesce(v.attributes, p.attributes)
+            ELSE (SELECT coalesce(jsonb_object_agg(a.key, a.value), '{}'::jsonb)
+                    FROM chunks AS c, jsonb_each(c.attributes) AS a
+                   WHERE c.workspace_id = s.workspace_id AND c.profile = s.no
+                     AND c.part_of = CASE WHEN v.profile IS NULL THEN 1 ELSE 2 END)
+       END AS attributes
+  FROM standings AS s
+  JOIN profiles AS p ON p.workspace_id = s.workspace_id AND p.no = s.no
+  LEFT JOIN views AS v ON v.workspace_id = s.workspace_id AND v.profile = s.no
+ WHERE s.root = s.no;
+
+CREATE VIEW live_events AS
+SELECT e.workspace_id AS workspace_id,
+       e.seq AS seq,
+       lpad(to_hex(root.created), 12, '0') || lpad(to_hex(root.no), 12, '0') AS profile_id,
+       lpad(to_hex(own.created), 12, '0') || lpad(to_hex(own.no), 12, '0') AS recorded_under,
+       e.name AS name,
+       to_timestamp(e.time / 1000.0) AS time,
+       e.time AS time_ms,
+       to_timestamp(e.received_at / 1000.0) AS received_at,
+       CASE e.platform WHEN 1 THEN 'ANDROID' WHEN 2 THEN 'iOS' WHEN 3 THEN 'web' WHEN 4 THEN 'TV' WHEN 5 THEN 'unknown' END
+           AS platform,
+       e.app_version AS app_version,
+       e.device_id AS device_id,
+       e.origin AS origin,
+       e.attributes AS attributes
+  FROM events AS e
+  JOIN standings AS s ON s.workspace_id = e.workspace_id AND s.no = e.profile
+  JOIN profiles AS own ON own.workspace_id = e.workspace_id AND own.no = e.profile
+  JOIN profiles AS root ON root.workspace_id = e.workspace_id AND root.no = s.root;
+
+CREATE VIEW merges AS
+SELECT m.workspace_id AS workspace_id,
+       'm' || m.no AS id,
+       to_timestamp(m.at / 1000.0) AS merged_at,
+       lpad(to_hex(m.survivor_created), 12, '0') || lpad(to_hex(m.survivor), 12, '0') AS survivor_id,
+       lpad(to_hex(m.merged_created), 12, '0') || lpad(to_hex(m.merged), 12, '0') AS merged_id,
+       CASE m.cause WHEN 1 THEN 'keys' WHEN 2 THEN 'activation' WHEN 3 THEN 'api' WHEN 4 THEN 'review' END AS cause,
+       to_timestamp(m.reverted_at / 1000.0) AS reverted_at
+  FROM merge_records AS m;
