@@ -25,6 +25,7 @@ use muster_core::settings::Settings;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::engine::{Created, Engine, EngineError, KeyRecord, Trouble, Workspace, apply};
 use muster_store::memory::Memory;
+use muster_store::postgres::{PostgresEngine, PostgresOptions};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
@@ -39,6 +40,10 @@ use tokio::sync::Semaphore;
 pub use build_info::BuildInfo;
 /// The id of a workspace.
 pub use muster_core::id::WorkspaceId;
+/// Why a database is not opened.
+pub use muster_store::postgres::PostgresOpenError as DatabaseError;
+/// Where a database is, and why an address cannot be used.
+pub use muster_store::postgres::{AddressError, DatabaseAddress};
 /// Why a data directory is not opened.
 pub use muster_store::sqlite::OpenError as DirectoryError;
 
@@ -56,6 +61,13 @@ pub enum Storage {
         /// Accept a catalogue that was lost or is older than its workspaces.
         accept_catalogue: bool,
         /// Take the clock as it is, though it is behind what is stored or far ahead of it.
+        accept_clock: bool,
+    },
+    /// A PostgreSQL database, which several servers may share.
+    Database {
+        /// Where it is.
+        address: Box<DatabaseAddress>,
+        /// Take the clock as it is, though it is behind what is stored.
         accept_clock: bool,
     },
 }
@@ -181,6 +193,9 @@ pub enum StartError {
     /// The data directory cannot be opened.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The catalogue cannot be read.
     #[error("the catalogue of workspaces cannot be read")]
     Storage(#[from] EngineError),
@@ -206,6 +221,10 @@ impl App {
                 let open_max = options.workspaces_open;
                 let settings = SqliteOptions { accept_loss, accept_catalogue, accept_clock, open_max, ..defaults };
                 Arc::new(Sqlite::open(settings)?)
+            }
+            Storage::Database { address, accept_clock } => {
+                let defaults = PostgresOptions::new(*address, Arc::clone(&options.clock));
+                Arc::new(PostgresEngine::open(PostgresOptions { accept_clock, ..defaults })?)
             }
         };
         engine.health().troubles.iter().for_each(log_trouble);

@@ -67,7 +67,8 @@ pub(crate) async fn run(app: Arc<App>) {
     let activations = crate::activation::run(Arc::clone(&app));
     let records = futures_util::future::join(write_personal_data_log(&app), store_sessions(&app));
     let jobs = [Job::Deletions, Job::Retention, Job::Deleted].map(|job| every(&app, job));
-    futures_util::future::join3(futures_util::future::join_all(jobs), activations, records).await;
+    let followed = crate::other_servers::follow(&app);
+    futures_util::future::join4(futures_util::future::join_all(jobs), activations, records, followed).await;
 }
 
 /// Writes the records of personal data at intervals.

@@ -24,6 +24,7 @@ pub mod app;
 mod ingest;
 mod replays;
 mod activation;
+mod other_servers;
 pub mod jobs;
 mod manage;
 mod http;

@@ -147,6 +147,9 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 /// How often the server looks for due deletions: they are due in hours, and the look-up reads one small index.
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
+/// How often a server over a shared database looks for what others changed: how long a key that was taken away elsewhere
+/// may still work here.
+pub const FOLLOW_PERIOD: Duration = Duration::from_secs(2);
 /// Live profiles that are looked up at a time to be swept.
 pub const SWEEP_PROFILES_MAX: usize = 100;
 /// How often the server looks for activations that do not run, and how long one waits for a place in its queue.

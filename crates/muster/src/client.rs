@@ -127,15 +127,19 @@ impl Server {
             return self.remote(url);
         }
         self.check_owner()?;
-        if !self.data_dir.join("format").exists() {
+        // Beside a database there is no data in it, and a server that runs says where.
+        let has_data = self.data_dir.join("format").exists();
+        if !has_data && !url_file(&self.data_dir).exists() {
             bail!(
                 "{} is not a Muster data directory; give --data-dir, or --url of a running server",
                 self.data_dir.display()
             );
         }
-        match self.local() {
-            Err(StartError::Directory(muster_server::app::DirectoryError::InUse(_))) => {}
-            opened => return opened.with_context(|| format!("{} cannot be opened", self.data_dir.display())),
+        if has_data {
+            match self.local() {
+                Err(StartError::Directory(muster_server::app::DirectoryError::InUse(_))) => {}
+                opened => return opened.with_context(|| format!("{} cannot be opened", self.data_dir.display())),
+            }
         }
         let url = std::fs::read_to_string(url_file(&self.data_dir)).with_context(|| {
             format!(

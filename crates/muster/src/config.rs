@@ -8,12 +8,12 @@ mod file;
 pub(crate) mod forms;
 pub(crate) mod unknown;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use file::File;
 use forms::{boolean, idle_timeout, listener, network};
 use ipnet::IpNet;
-use muster_server::app::{SettingSource, TokenPlace};
+use muster_server::app::{DatabaseAddress, SettingSource, TokenPlace};
 use muster_server::limits::IDLE_TIMEOUT;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -31,6 +31,10 @@ pub(crate) struct Serve {
     /// Data directory [default: ./muster-data]
     #[arg(long, env = "MUSTER_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// A PostgreSQL database for all data, which several servers may share: postgres://USER@HOST/NAME
+    // Read later: a refusal of the command line would repeat it with its password.
+    #[arg(long, env = "MUSTER_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
     /// Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine only); port 0 picks a free one
     /// [default: 127.0.0.1:8080]
     #[arg(long, env = "MUSTER_LISTEN", value_parser = listener)]
@@ -113,6 +117,7 @@ pub(crate) struct ServeSettings {
     /// The keys that it sets.
     pub(crate) in_file: Vec<String>,
     pub(crate) data_dir: PathBuf,
+    pub(crate) database: Option<DatabaseAddress>,
     pub(crate) listen: SocketAddr,
     pub(crate) dev: bool,
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
@@ -190,10 +195,16 @@ impl Serve {
             self.allow_host
         };
         let listen = self.listen.or(file.read_as("listen", listener)?);
+        let address = |text: &str| DatabaseAddress::parse(text).map_err(|error| error.to_string());
+        let database = match &self.database_url {
+            Some(text) => Some(address(text).map_err(|words| anyhow!("--database-url: {words}"))?),
+            None => file.read_as("database_url", address)?,
+        };
         Ok(ServeSettings {
             in_file: file.keys(),
             file: file.name_if_there(),
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
+            database,
             listen: listen.unwrap_or_else(|| LISTEN.parse().expect("it is an address")),
             dev: self.dev.or(file.boolean("dev")?).unwrap_or(false),
             tls,

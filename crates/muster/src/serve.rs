@@ -55,6 +55,10 @@ fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCod
     if settings.data_dir.exists() {
         owner::check(&settings.data_dir, settings.data_dir.as_os_str() != DATA_DIR)?;
     }
+    if settings.database.is_some() {
+        // The engine makes no directory; what belongs to this server alone still needs one.
+        make_directory(&settings.data_dir)?;
+    }
     let (token, is_new_token) = admin_token(settings)?;
     let clock = clock_file::clock(&settings.data_dir, settings.accept_clock);
     let mut options = options(settings, &clock, &token);
@@ -137,6 +141,13 @@ fn admin_token(settings: &ServeSettings) -> anyhow::Result<(String, bool)> {
     Ok((secret(&SystemRandom), true))
 }
 
+/// Makes the data directory, where only this user can read it.
+fn make_directory(data_dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    made.with_context(|| format!("the data directory {} cannot be made", data_dir.display()))
+}
+
 /// Returns where operators of this server find the admin token.
 fn token_place(settings: &ServeSettings, is_new: bool) -> TokenPlace {
     settings.admin_token_place.unwrap_or_else(|| TokenPlace::DataDirectory {
@@ -198,11 +209,14 @@ fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
 
 /// Returns what the application is opened with.
 fn options(settings: &ServeSettings, clock: &Arc<SystemClock>, token: &str) -> Options {
-    let storage = Storage::Directory {
-        path: settings.data_dir.clone(),
-        accept_loss: settings.accept_loss,
-        accept_catalogue: settings.accept_catalogue,
-        accept_clock: settings.accept_clock,
+    let storage = match &settings.database {
+        Some(address) => Storage::Database { address: Box::new(address.clone()), accept_clock: settings.accept_clock },
+        None => Storage::Directory {
+            path: settings.data_dir.clone(),
+            accept_loss: settings.accept_loss,
+            accept_catalogue: settings.accept_catalogue,
+            accept_clock: settings.accept_clock,
+        },
     };
     let mut options = Options::new(storage, Arc::<SystemClock>::clone(clock), Arc::new(SystemRandom), token.to_owned());
     options.read_token.clone_from(&settings.read_token);
@@ -222,8 +236,9 @@ fn started(settings: &ServeSettings, listening: &ServeOptions, url: &str) {
     tracing::info!(
         version = BUILD.version,
         commit = BUILD.commit,
-        engine = "sqlite",
+        engine = if settings.database.is_some() { "postgres" } else { "sqlite" },
         directory = %directory.display(),
+        database = settings.database.as_ref().map(tracing::field::display),
         listen = url,
         metrics_listen = metrics.map(tracing::field::display),
         manage_listen = manage.map(tracing::field::display),

@@ -75,6 +75,7 @@ fn value(settings: &ServeSettings, key: &str) -> String {
     let secret = |is_set: bool| if is_set { "***" } else { "-" }.to_owned();
     match key {
         "data_dir" => settings.data_dir.display().to_string(),
+        "database_url" => or_none(settings.database.as_ref().map(ToString::to_string)),
         "listen" => settings.listen.to_string(),
         "tls_cert" => or_none(settings.tls.as_ref().map(|(certificate, _)| certificate.display().to_string())),
         "tls_key" => or_none(settings.tls.as_ref().map(|(_, key)| key.display().to_string())),

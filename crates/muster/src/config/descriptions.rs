@@ -26,9 +26,11 @@ const fn unset(key: &'static str, example: &'static str, about: &'static str, re
 
 /// Every setting, in the order in which somebody who sets a server up thinks of them.
 #[rustfmt::skip]
-pub(crate) const SETTINGS: [Setting; 19] = [
+pub(crate) const SETTINGS: [Setting; 20] = [
     with_default("data_dir", "\"./muster-data\"", "Data directory: on a local disk, used by Muster only.",
         "it is convenient for trying Muster out; a service sets a fixed path, like /var/lib/muster."),
+    unset("database_url", "\"postgres://muster@db.internal/muster\"", "A PostgreSQL database (15 or later) for all data, which several servers may share.",
+        "each workspace is a file in data_dir. With a database that directory holds only what belongs to this server, such as its admin token. Beyond this machine the database's certificate is checked; sslrootcert=FILE in the address names a private authority."),
     with_default("listen", "\"127.0.0.1:8080\"", "Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine only).",
         "other machines cannot reach the server unless you allow it."),
     unset("tls_cert", "\"/etc/muster/cert.pem\"", "Certificate chain as PEM, the server's own first. It is read again when it changes.",

@@ -21,6 +21,7 @@ mod descriptors;
 mod durability;
 mod operators;
 mod orphans;
+mod postgres;
 mod unwritable_log;
 mod settings;
 mod starts;
