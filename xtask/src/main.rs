@@ -14,6 +14,7 @@ mod injected_bugs;
 mod long;
 mod mutants;
 mod repo;
+mod postgres_install;
 mod stages;
 mod tidy;
 

@@ -8,6 +8,7 @@ mod audit;
 mod book;
 mod browser;
 mod clients;
+mod database;
 mod outcome;
 
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use anyhow::bail;
 use crate::counts::{self, CountsOutcome};
 use crate::repo::{Repo, succeeds};
 use crate::tidy;
+use database::TestDatabase;
 use outcome::StageOutcome;
 
 struct Stage {
@@ -130,8 +132,21 @@ fn build(repo: &Repo) -> anyhow::Result<StageOutcome> {
     Ok(StageOutcome::new(succeeds(&mut repo.release_build())?))
 }
 
+/// With a PostgreSQL of its own, which ends with the stage: the engine over it is tested with the others.
 fn test(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::new(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
+    let mut test = repo.cargo(&["test", "--no-fail-fast"]);
+    test.args(EVERYTHING);
+    let database = TestDatabase::start(&repo.target)?;
+    if let Some(database) = &database {
+        test.env(database::VARIABLE, database.url());
+    }
+    let held = succeeds(&mut test)?;
+    Ok(match database {
+        None if held => {
+            StageOutcome::Passed(Some(format!("without PostgreSQL (Debian: apt-get install {})", database::PACKAGE)))
+        }
+        _ => StageOutcome::new(held),
+    })
 }
 
 fn counts_stage(repo: &Repo) -> anyhow::Result<StageOutcome> {

@@ -6,6 +6,7 @@ use super::launch::Launch;
 use super::proc::{self, Usage};
 use super::server::{signal, tail};
 use super::window::check_interrupted;
+use crate::postgres_install::{Account, programs, unprivileged_account};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt as _;
@@ -48,12 +49,6 @@ pub(crate) struct RunningPostgres {
     logged: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Account {
-    uid: u32,
-    gid: u32,
-}
-
 impl Cluster {
     /// Makes a database directory of this name in `scratch`, or returns `None` where PostgreSQL is not installed.
     pub(crate) fn create(scratch: &Path, name: &str) -> Result<Option<Self>> {
@@ -88,7 +83,7 @@ impl Cluster {
         let mut command = launch.command(self.programs.join(program));
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         if let Some(account) = self.user {
-            command.uid(account.uid).gid(account.gid);
+            account.own(&mut command);
         }
         Ok(command)
     }
@@ -178,38 +173,6 @@ impl Drop for RunningPostgres {
             let _ = self.child.wait();
         }
     }
-}
-
-/// The directory with `initdb` and `postgres`: Debian's newest, else that of `PATH`.
-fn programs() -> Option<PathBuf> {
-    let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
-        })
-        .collect();
-    found.sort();
-    let debian = found.into_iter().rev().map(|(_, dir)| dir);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut all = debian.chain(std::env::split_paths(&path));
-    all.find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
-}
-
-/// The account to run PostgreSQL under when this process is root; `None` when it is not.
-fn unprivileged_account() -> Result<Option<Account>> {
-    if proc::first_line("id", &["-u"]).as_deref() != Some("0") {
-        return Ok(None);
-    }
-    let accounts = fs::read_to_string("/etc/passwd")?;
-    for name in ["postgres", "nobody"] {
-        let mut fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
-        if let Some(line) = fields.find(|line| line.first() == Some(&name) && line.len() > 3) {
-            return Ok(Some(Account { uid: line[2].parse()?, gid: line[3].parse()? }));
-        }
-    }
-    bail!("PostgreSQL refuses to run as root and there is neither an account postgres nor nobody")
 }
 
 fn count_checkpoints(log: &str) -> usize {
