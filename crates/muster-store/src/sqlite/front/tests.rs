@@ -198,7 +198,7 @@ fn what_cannot_be_filled_is_read_over_the_tables_and_stored_nowhere() {
     assert_eq!(read(), [50, 50]);
 }
 
-// Fails when `Front::fill_for_reader` waits for whoever has the tables, instead of for what it lacks.
+// Fails when `Front::fill_for_reader` waits for the tables, instead of for what it lacks.
 #[test]
 fn a_reader_does_not_wait_for_a_group_that_writes_the_tables_after_it_filled_them() {
     let (dir, cores) = (TempDir::new().unwrap(), Cores::new(2));
