@@ -225,6 +225,11 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
         Err(no_tables())
     }
 
+    /// Returns the tables.
+    pub(crate) fn tables(&mut self) -> &mut T {
+        &mut self.tables
+    }
+
     /// Ends it. Rows that are pending are gone.
     pub(crate) fn into_tables(self) -> T {
         self.tables

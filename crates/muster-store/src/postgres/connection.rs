@@ -73,6 +73,8 @@ pub(super) struct DatabaseConnection {
     cores: Arc<Cores>,
     /// Times that answers were waited for.
     round_trips: u64,
+    /// When the last answer came.
+    answered: Instant,
     /// Whether a transaction is open, or may be.
     in_transaction: bool,
     /// Whether nothing more can be asked through it.
@@ -87,6 +89,7 @@ impl DatabaseConnection {
             traffic,
             cores,
             round_trips: 0,
+            answered: Instant::now(),
             in_transaction: false,
             is_lost: false,
         }
@@ -120,6 +123,7 @@ impl DatabaseConnection {
             self.is_lost = true;
             return Err(DatabaseFailure::timed_out());
         };
+        self.answered = Instant::now();
         answers.into_iter().map(|answer| answer.map_err(|error| self.failed(error))).collect()
     }
 
@@ -166,6 +170,11 @@ impl DatabaseConnection {
     /// Returns how often answers were waited for.
     pub(super) fn round_trips(&self) -> u64 {
         self.round_trips
+    }
+
+    /// Returns how long the server has heard nothing.
+    pub(super) fn idle_for(&self) -> Duration {
+        self.answered.elapsed()
     }
 
     /// Counts the round trips of a group that was committed.

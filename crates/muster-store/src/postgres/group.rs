@@ -280,6 +280,7 @@ fn decide_all(
         let result = set.decide(&mut **job, run, latest)?;
         end.committed += u64::from(result == Ok(true));
         end.results.push(result.map(|_stored| ()));
+        set.tables().keep_alive()?;
     }
     let entries = work.refused.iter().map(|request| RowChange::Upsert(StoredRow::LogEntry(request.clone())));
     set.put_rows(entries.collect());

@@ -17,8 +17,11 @@ use crate::family::{Family, FamilySums};
 use crate::working_set::{ChunkSums, EachRow, FamilyWrites, NeededRow, RowWrite, StoredSum, Tables, WholeTables};
 use muster_core::id::ProfileNo;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio_postgres::Row;
 
+/// How long a transaction may wait for its next statement: a fifth of what the server allows.
+const IDLE_MAX: Duration = Duration::from_secs(2);
 /// Groups whose marks are kept: as many as other nodes commit while one finds out how its own commit ended.
 const MARKS_KEPT: i64 = 10_000;
 
@@ -95,6 +98,15 @@ impl<'p> PostgresTables<'p> {
         self.connection.ended();
         self.connection.count_group(self.connection.round_trips() - self.before);
         Ok(())
+    }
+
+    /// Between two decisions: the server ends a transaction that waits too long for its next statement, and many decisions
+    /// of one group may take as long.
+    pub(super) fn keep_alive(&mut self) -> Result<(), EngineError> {
+        if self.connection.idle_for() < IDLE_MAX {
+            return Ok(());
+        }
+        self.ask(&[Command::Plain("SELECT 1")]).map(drop)
     }
 
     fn ask(&mut self, commands: &[Command<'_>]) -> Result<Vec<Vec<Row>>, EngineError> {

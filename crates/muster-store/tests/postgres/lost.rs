@@ -4,11 +4,12 @@ use super::proxy::{Cut, Proxy};
 use super::rig::{Home, with_database};
 use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
+use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
 use muster_core::record::{Counters, EventId};
 use muster_core::time::Timestamp;
-use muster_store::conformance::rig::{id, run, workspace};
-use muster_store::engine::{Engine, EngineError};
+use muster_store::conformance::rig::{Decide, Made, id, run, wait, workspace};
+use muster_store::engine::{Engine, EngineError, apply};
 use muster_store::postgres::PostgresEngine;
 use muster_store::reader::dump;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,9 +64,10 @@ fn decisions_go_on_when_the_server_ends_their_connections() {
         let own = Home { url: format!("{}&application_name={name}", home.url) };
         let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'");
         let engine = own.open();
-        run_disturbed(&engine, 60, || {
+        // Seldom enough that the next attempt passes, also on a machine that does much else.
+        run_disturbed(&engine, 200, || {
             server.execute(&home, &sql);
-            std::thread::sleep(Duration::from_millis(25));
+            std::thread::sleep(Duration::from_millis(400));
         });
     });
 }
@@ -85,5 +87,31 @@ fn a_commit_whose_answer_is_lost_is_stored_once() {
             });
             assert!(proxy.cuts() >= 2, "{cut:?}: the test has met what it is about");
         }
+    });
+}
+
+// Fails without `keep_alive`: the server ends the transaction, five times.
+#[test]
+fn decisions_of_one_group_may_take_longer_than_a_transaction_may_be_idle() {
+    with_database(|server| {
+        let engine = server.home().open();
+        engine.create_workspace(&workspace("shop")).unwrap();
+        let shop = id("shop");
+        let slow = || {
+            let decide: Decide<u64> = Box::new(|facts, _| {
+                std::thread::sleep(Duration::from_secs(4));
+                let counters = Counters { seq: facts.counters.seq + 1, ..facts.counters };
+                Step::Done(Changes { rows: Vec::new(), counters, rate: None }, counters.seq)
+            });
+            Box::pin(apply(&engine, &shop, Made { needs: Needs::default(), decide }, Mode::Commit))
+        };
+        // While the first runs the others wait, and are one group.
+        let mut all: Vec<_> = (0..4).map(|_| slow()).collect();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        for decision in &mut all {
+            assert!(decision.as_mut().poll(&mut context).is_pending());
+        }
+        let taken: Vec<_> = all.into_iter().map(|decision| wait(decision).unwrap()).collect();
+        assert_eq!(taken, [1, 2, 3, 4]);
     });
 }
