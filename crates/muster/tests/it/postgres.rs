@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::judge::{Ledger, judge};
+use crate::load::under_load;
+use crate::random::{Random, seed};
 use crate::server::{Launch, Server, Workspace};
 
 /// The address of the database, if there is one; says so if there is none.
@@ -90,6 +93,55 @@ fn what_was_imported_is_there_after_a_kill_and_for_a_second_server() {
         let confirmed = json!({"confirm": workspace.id()});
         assert_eq!(workspace.manage(&mut second.connect(), "DELETE", "", Some(&confirmed)).unwrap().status, 202);
     }
+}
+
+/// Rounds of the short form; `MUSTER_DURABILITY_ROUNDS` asks for another number.
+const ROUNDS: u64 = 4;
+
+// Fails when a group is answered before its commit, or `state::LOCK` locks nothing.
+#[test]
+fn of_two_servers_one_is_killed_and_nothing_acknowledged_is_lost_or_torn() {
+    let Some(url) = database() else { return };
+    let rounds = std::env::var("MUSTER_DURABILITY_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let launches = ["one", "other"].map(|name| launch(&folder.path().join(name), &url));
+    let mut servers = launches.each_ref().map(Launch::start);
+    let workspace = Workspace::create(&servers[0]);
+    // The other server follows within some seconds.
+    let asked = || workspace.manage(&mut servers[1].connect(), "GET", "", None).unwrap().status;
+    assert!(soon(|| asked() == 200));
+    let seed = seed();
+    let (mut random, mut ledger) = (Random::seeded(seed), Ledger::default());
+    for round in 1..=rounds {
+        let moment = Duration::from_millis(random.between(200, 500));
+        let mut randoms = [Random::seeded(random.next()), Random::seeded(random.next())];
+        let victim = usize::from(random.one_in(2));
+        let [one, other] = &mut servers;
+        let [of_one, of_other] = &mut randoms;
+        let end = |server: &mut Server, is_victim: bool| {
+            std::thread::sleep(moment);
+            if is_victim {
+                server.kill();
+            } else {
+                // The others go on without it.
+                std::thread::sleep(moment);
+            }
+        };
+        let flights = std::thread::scope(|scope| {
+            let load = |server, round, random, is_victim| {
+                let workspace = &workspace;
+                move || under_load(server, workspace, round, random, |server| end(server, is_victim))
+            };
+            let first = scope.spawn(load(one, 2 * round, of_one, victim == 0));
+            let second = scope.spawn(load(other, 2 * round + 1, of_other, victim == 1));
+            [first.join().unwrap(), second.join().unwrap()].concat()
+        });
+        servers[victim] = launches[victim].start();
+        let judged = judge(&servers[victim], &workspace, &flights, &mut ledger);
+        assert_eq!(judged, Ok(()), "round {round}, MUSTER_TEST_SEED={seed}");
+    }
+    println!("seed {seed}: {rounds} rounds, {ledger:?}");
+    assert!(ledger.acknowledged > rounds, "the load did nothing: {ledger:?}");
 }
 
 // Fails when `not_opened` or the refusal of an address repeats it.
