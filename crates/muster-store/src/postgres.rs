@@ -180,9 +180,9 @@ impl Engine for PostgresEngine {
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        self.inner.open()?;
-        let connection = self.inner.pool.connection()?;
-        Ok(Box::new(PostgresReader::open(connection, id.as_str(), &self.inner.cores)?))
+        let created_at = self.inner.workspace(id)?.queue.entry().created_at.0;
+        let connection = self.inner.pool.connection_for_reader()?;
+        Ok(Box::new(PostgresReader::open(connection, (id.as_str(), created_at), &self.inner.cores)?))
     }
 
     fn is_shared(&self) -> bool {

@@ -13,6 +13,7 @@ use super::state::{self, LockedState};
 use crate::catalogue_sums::{key_sum, secret_sum, workspace_sum};
 use crate::engine::{Configure, Created, EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
+use muster_core::record::Counters;
 use muster_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -207,35 +208,35 @@ pub(super) fn create(pool: &Pool, entry: &Workspace) -> Result<Created, EngineEr
 /// Changes the entry of a workspace under its lock, after `check` has passed.
 pub(super) fn configure(
     pool: &Pool,
-    id: &WorkspaceId,
+    known: &Workspace,
     change: Configure,
     check: impl Fn() -> Result<(), EngineError>,
 ) -> Result<Workspace, EngineError> {
     const UPDATE: &str = "UPDATE workspaces SET revision = $2, settings = $3, entry_sum = $4 WHERE id = $1";
-    let id = id.as_str();
+    let (id, created_at) = (known.id.as_str(), known.created_at.0);
     let mut change = Some(change);
-    let mut changed: Option<(Workspace, Option<Workspace>)> = None;
-    let lock = Command::Query(state::LOCK, vec![&id]);
+    let mut changed: Option<(Workspace, Counters, Option<Workspace>)> = None;
+    let lock = Command::Query(state::LOCK, vec![&id, &created_at]);
     write_locked(pool, lock, |connection, _| {
         let answers = connection.send(&[
-            Command::Query(state::READ, vec![&id]),
+            Command::Query(state::READ, vec![&id, &created_at]),
             Command::Query(WORKSPACE, vec![&id]),
             Command::Query(KEYS_OF, vec![&id]),
         ])?;
         let Some(locked) = answers[0].first() else { return Err(EngineError::UnknownWorkspace.into()) };
         let state = LockedState::read(id, locked)?;
         let entry = entries(&answers[1], &answers[2])?.pop().ok_or(EngineError::UnknownWorkspace)?;
-        // It runs once. Where the transaction is begun again over another entry, its caller has to look again.
+        // It runs once. Where the transaction is begun again over another entry or other counters, its caller has to look again.
         let new = match (&changed, change.take()) {
             (_, Some(change)) => {
                 check()?;
                 let new = catch_unwind(AssertUnwindSafe(|| change(&entry, &state.counters)))
                     .map_err(|_| EngineError::Broken("the change of the entry panicked".into()))?;
-                changed = Some((entry.clone(), new.clone()));
+                changed = Some((entry.clone(), state.counters, new.clone()));
                 new
             }
-            (Some((before, new)), None) if *before == entry => new.clone(),
-            _ => return Err(EngineError::Busy("another process changed the settings".into()).into()),
+            (Some((before, counters, new)), None) if *before == entry && *counters == state.counters => new.clone(),
+            _ => return Err(EngineError::Busy("another process changed the workspace meanwhile".into()).into()),
         };
         let Some(new) = new else { return Ok(entry) };
         let entry = entry.changed_to(new);
@@ -250,7 +251,9 @@ pub(super) fn configure(
 pub(super) fn delete(pool: &Pool, id: &WorkspaceId) -> Result<(), EngineError> {
     let id = id.as_str();
     write(pool, |connection, _| {
-        // The row's lock is waited for: a group that runs ends first.
+        // The row's lock is waited for, so that a group that runs ends first; not for long, since others wait for that of the
+        // installation.
+        connection.send(&[Command::Plain("SET LOCAL lock_timeout = '2s'")])?;
         let marked = connection
             .query("UPDATE workspaces SET is_deleting = true WHERE id = $1 AND NOT is_deleting RETURNING id", &[&id])?;
         if marked.is_empty() {
@@ -271,8 +274,10 @@ pub(super) fn delete(pool: &Pool, id: &WorkspaceId) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Removes the rows of a workspace that was deleted, a bounded number in each transaction, and last its own.
+/// Removes the rows of a workspace that was deleted, a bounded number in each transaction, and last its own. Each holds the
+/// lock of that one: of several processes that do it one deletes at a time, and none what belongs to a new workspace.
 fn finish_deletion(pool: &Pool, id: &str) -> Result<(), EngineError> {
+    const LOCK_DELETED: &str = "SELECT 1 FROM workspaces WHERE id = $1 AND is_deleting FOR UPDATE";
     let tables = schema::families().map(|family| family.table()).chain(["commits"]);
     for table in tables {
         let sql = format!(
@@ -281,8 +286,14 @@ fn finish_deletion(pool: &Pool, id: &str) -> Result<(), EngineError> {
         );
         loop {
             let mut connection = pool.connection()?;
-            let rows = connection.query(&sql, &[&id, &DELETED_AT_A_TIME])?;
-            let gone: i64 = rows.first().map_or(Ok(0), |row| column(row, 0))?;
+            let locked = connection.send(&[Command::Plain(BEGIN), Command::Query(LOCK_DELETED, vec![&id])])?;
+            if locked[1].is_empty() {
+                return Ok(());
+            }
+            let answers =
+                connection.send(&[Command::Query(&sql, vec![&id, &DELETED_AT_A_TIME]), Command::Plain("COMMIT")])?;
+            connection.ended();
+            let gone: i64 = answers[0].first().map_or(Ok(0), |row| column(row, 0))?;
             if gone < DELETED_AT_A_TIME {
                 break;
             }

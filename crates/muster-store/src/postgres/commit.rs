@@ -48,7 +48,7 @@ fn commit_batch(inner: &PostgresInner, workspace: &Arc<PostgresWorkspace>, batch
     if let Some(configuring) = configure {
         let Configuring { change, reply } = configuring;
         let check = || inner.clock_check.check(&*inner.clock, Timestamp::default());
-        let changed = catalogue::configure(&inner.pool, &workspace.id, change, check);
+        let changed = catalogue::configure(&inner.pool, &workspace.queue.entry(), change, check);
         if let Ok(entry) = &changed {
             workspace.queue.set_entry(entry.clone());
         }
@@ -69,7 +69,8 @@ fn commit_batch(inner: &PostgresInner, workspace: &Arc<PostgresWorkspace>, batch
     if jobs.is_empty() && refused.is_empty() && !run.probe {
         return;
     }
-    let work = GroupInput { id: workspace.id.as_str(), jobs: &mut jobs, refused: &refused };
+    let created_at = workspace.queue.entry().created_at.0;
+    let work = GroupInput { id: workspace.id.as_str(), created_at, jobs: &mut jobs, refused: &refused };
     let (ended, known) = group::run(inner, work, (&mut run, &clock));
     workspace.queue.set_rate(run.rate);
     settle(inner, workspace, jobs, (ended, known));

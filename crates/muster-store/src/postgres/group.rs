@@ -23,8 +23,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// wait no longer.
 const DOUBT_PATIENCE: Duration = Duration::from_secs(20);
 
-const IS_COMMITTED: &str =
-    "SELECT 1 FROM commits WHERE workspace_id = $1 AND group_no = $2 AND process = $3 AND mark = $4";
+/// Finds the mark of a group and writes it again: the commit of this waits for all standbys that the lost one had to wait
+/// for, and had not when its primary was stopped.
+const IS_COMMITTED: &str = "UPDATE commits SET mark = $4 \
+    WHERE workspace_id = $1 AND group_no = $2 AND process = $3 AND mark = $4 RETURNING 1";
 
 /// The clock of a group: durations are those of the process, and instants those of the database if it is asked for them.
 pub(super) struct GroupClock<'a> {
@@ -90,6 +92,8 @@ pub(super) struct Committed {
 /// A workspace with its decisions and refused requests.
 pub(super) struct GroupInput<'w> {
     pub(super) id: &'w str,
+    /// When it was created, in milliseconds.
+    pub(super) created_at: i64,
     pub(super) jobs: &'w mut [Box<dyn Job>],
     pub(super) refused: &'w [LogEntry],
 }
@@ -124,12 +128,12 @@ fn ended(stop: Stop) -> Ended {
 
 /// Runs each decision in a group of its own, and refused requests in the last.
 fn run_each(inner: &PostgresInner, work: GroupInput<'_>, (run, clock): (&mut GroupRun<'_>, &GroupClock<'_>)) -> Ended {
-    let GroupInput { id, jobs, refused } = work;
+    let GroupInput { id, created_at, jobs, refused } = work;
     let (mut all, mut last) = (GroupEnd::default(), Some(Committed::default()));
     let groups = jobs.chunks_mut(1).map(|job| (job, &[][..])).chain([(&mut [][..], refused)]);
     for (jobs, refused) in groups {
         let of_one = jobs.len();
-        match attempts(inner, &mut GroupInput { id, jobs, refused }, (run, clock)) {
+        match attempts(inner, &mut GroupInput { id, created_at, jobs, refused }, (run, clock)) {
             Ok((one, committed)) => {
                 all.append(one);
                 last = Some(committed);
@@ -160,7 +164,8 @@ fn attempts(
             Err(stop) => stop,
         };
         let stop = match stop {
-            Stop::Doubt(failure, group, mark, ended) => match resolve(inner, work.id, (group, mark)) {
+            Stop::Doubt(failure, group, mark, ended) => match resolve(inner, (work.id, work.created_at), (group, mark))
+            {
                 Some(true) => return Ok(*ended),
                 Some(false) => Stop::Again(failure),
                 // A request that is sent again with its key is answered from what is stored, if it was.
@@ -179,17 +184,22 @@ fn attempts(
 
 /// Finds out whether a group was committed whose answer was lost: under the lock of its workspace, which the lost
 /// transaction holds until it has ended. None = the database cannot be asked.
-fn resolve(inner: &PostgresInner, id: &str, (group, mark): (u64, Mark)) -> Option<bool> {
+fn resolve(inner: &PostgresInner, (id, created_at): (&str, i64), (group, mark): (u64, Mark)) -> Option<bool> {
     let deadline = Instant::now() + DOUBT_PATIENCE;
     let group = group.cast_signed();
     loop {
         let found = inner.pool.connection().and_then(|mut connection| {
             let answers = connection.send(&[
                 Command::Plain(super::connection::BEGIN),
-                Command::Query(state::LOCK, vec![&id]),
+                Command::Query(state::LOCK, vec![&id, &created_at]),
                 Command::Query(IS_COMMITTED, vec![&id, &group, &mark.process, &mark.attempt]),
             ])?;
-            Ok(!answers[2].is_empty())
+            if answers[2].is_empty() {
+                return Ok(false);
+            }
+            connection.send(&[Command::Plain("COMMIT")])?;
+            connection.ended();
+            Ok(true)
         });
         if let Ok(found) = found {
             return Some(found);
@@ -209,7 +219,8 @@ fn attempt(
 ) -> Result<(GroupEnd, Committed), Stop> {
     let needs = first_needs(work.jobs);
     let connection = inner.pool.connection().map_err(Stop::from_failure)?;
-    let begun = PostgresTables::begin(connection, work.id, &first_needed_rows(&needs))?.map_err(Stop::from_failure)?;
+    let begun = PostgresTables::begin(connection, (work.id, work.created_at), &first_needed_rows(&needs))?
+        .map_err(Stop::from_failure)?;
     let Begun { tables, mut state, database_us } = begun.ok_or(Stop::Gone)?;
     drop(needs);
     let offset = if inner.options.is_time_of_database {

@@ -59,7 +59,7 @@ impl<'p> PostgresTables<'p> {
     /// workspace.
     pub(super) fn begin(
         mut connection: Pooled<'p>,
-        id: &'p str,
+        (id, created_at): (&'p str, i64),
         wanted: &[NeededRow<'_>],
     ) -> Result<Result<Option<Begun<'p>>, DatabaseFailure>, EngineError> {
         let (mut known, before) = (Prefetched::default(), connection.round_trips());
@@ -67,7 +67,7 @@ impl<'p> PostgresTables<'p> {
         let plan = Plan::new(&wanted[..wanted.len().min(ROWS_MAX)], &known);
         let first = [
             Command::Plain(super::connection::BEGIN),
-            Command::Query(state::LOCK, vec![&id]),
+            Command::Query(state::LOCK, vec![&id, &created_at]),
             Command::Query(state::TIME, Vec::new()),
         ];
         let answers = match plan.read(&mut connection, (id, &first), &mut known)? {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 /// How the engine is opened.
 #[derive(Clone)]
@@ -61,6 +61,9 @@ pub enum AddressError {
     /// The mode is not known.
     #[error("sslmode is disable, require or verify-full")]
     UnknownMode,
+    /// It asks for a standby.
+    #[error("target_session_attrs is read-write, or left out: a standby takes nothing")]
+    ReadOnly,
     /// There is no database in it.
     #[error("it names no database")]
     NoDatabase,
@@ -101,6 +104,12 @@ impl DatabaseAddress {
             Some("require") => TlsMode::Verified { roots },
             Some(_) => return Err(AddressError::UnknownMode),
         };
+        match config.get_target_session_attrs() {
+            // A standby would take nothing, and show what is old.
+            TargetSessionAttrs::Any => drop(config.target_session_attrs(TargetSessionAttrs::ReadWrite)),
+            TargetSessionAttrs::ReadWrite => {}
+            _ => return Err(AddressError::ReadOnly),
+        }
         config.ssl_mode(if tls == TlsMode::Off { SslMode::Disable } else { SslMode::Require });
         Ok(Self { config, tls })
     }
@@ -167,6 +176,9 @@ pub enum PostgresOpenError {
     /// The server is too old.
     #[error("the server is PostgreSQL {0}; 15 or a later one is needed")]
     OldServer(i64),
+    /// Commits are answered before they are stored.
+    #[error("synchronous_commit is off for this user or database: what is answered with 200 could be lost; turn it on")]
+    NotDurable,
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

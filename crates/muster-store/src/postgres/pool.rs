@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio_postgres::Config;
+use tokio_postgres::config::LoadBalanceHosts;
 
-/// How long a new connection may take, with the TLS handshake and the sign-in.
+/// How long a new connection may take, with the TLS handshake and the sign-in, whichever of several hosts it is tried at.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a thread waits for a connection that others use.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub(super) struct Pool {
 struct State {
     idle: Vec<DatabaseConnection>,
     open: usize,
+    /// Of those that are in use, how many readers have.
+    readers: usize,
 }
 
 /// A connection until it is dropped, which takes back what is not committed.
@@ -41,6 +44,7 @@ pub(super) struct Pooled<'p> {
     pool: &'p Pool,
     /// None only while it is dropped.
     connection: Option<DatabaseConnection>,
+    is_reader: bool,
 }
 
 impl Pool {
@@ -49,7 +53,10 @@ impl Pool {
         let (tls, mut config) = (tls::Connector::new(&address.tls)?, address.config.clone());
         config.connect_timeout(CONNECT_PATIENCE);
         // A host that vanished is noticed by the kernel, too, and not by the next statement alone.
-        config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
+        config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
+        config.tcp_user_timeout(Duration::from_secs(15));
+        // A host that takes connections and does not answer is not the first at every try.
+        config.load_balance_hosts(LoadBalanceHosts::Random);
         if config.get_application_name().is_none() {
             config.application_name("muster");
         }
@@ -70,17 +77,26 @@ impl Pool {
 
     /// Returns a connection that is free, or a new one; waits while all are in use.
     pub(super) fn connection(&self) -> Result<Pooled<'_>, DatabaseFailure> {
+        self.connection_of(false)
+    }
+
+    /// The same for a reader. Readers have half of the connections at most, so that groups always find one.
+    pub(super) fn connection_for_reader(&self) -> Result<Pooled<'_>, DatabaseFailure> {
+        self.connection_of(true)
+    }
+
+    fn connection_of(&self, is_reader: bool) -> Result<Pooled<'_>, DatabaseFailure> {
         let deadline = Instant::now() + TURN_PATIENCE;
         loop {
-            let found = self.cores.without_core(|| self.turn(deadline))?;
+            let found = self.cores.without_core(|| self.turn(is_reader, deadline))?;
             match found {
-                Some(connection) if connection.is_usable() => return Ok(self.pooled(connection)),
+                Some(connection) if connection.is_usable() => return Ok(self.pooled(connection, is_reader)),
                 // The others of a server that is gone are as dead, and cost nothing to find out.
-                Some(_dead) => self.gone(),
+                Some(_dead) => self.gone(is_reader),
                 None => match self.connect() {
-                    Ok(connection) => return Ok(self.pooled(connection)),
+                    Ok(connection) => return Ok(self.pooled(connection, is_reader)),
                     Err(failure) => {
-                        self.gone();
+                        self.gone(is_reader);
                         return Err(failure);
                     }
                 },
@@ -88,20 +104,21 @@ impl Pool {
         }
     }
 
-    fn pooled(&self, connection: DatabaseConnection) -> Pooled<'_> {
-        Pooled { pool: self, connection: Some(connection) }
+    fn pooled(&self, connection: DatabaseConnection, is_reader: bool) -> Pooled<'_> {
+        Pooled { pool: self, connection: Some(connection), is_reader }
     }
 
     /// Takes an idle connection; None = the room for a new one.
-    fn turn(&self, deadline: Instant) -> Result<Option<DatabaseConnection>, DatabaseFailure> {
+    fn turn(&self, is_reader: bool, deadline: Instant) -> Result<Option<DatabaseConnection>, DatabaseFailure> {
         let mut state = lock(&self.state);
         loop {
-            if let Some(connection) = state.idle.pop() {
-                return Ok(Some(connection));
-            }
-            if state.open < self.size {
-                state.open += 1;
-                return Ok(None);
+            if !is_reader || state.readers < self.size / 2 {
+                let idle = state.idle.pop();
+                if idle.is_some() || state.open < self.size {
+                    state.readers += usize::from(is_reader);
+                    state.open += usize::from(idle.is_none());
+                    return Ok(idle);
+                }
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -115,13 +132,13 @@ impl Pool {
         let (config, tls) = (self.config.clone(), self.tls.clone());
         let runtime = self.runtime.as_ref().expect("only drop takes it");
         let connecting = runtime.spawn(async move {
-            // Several hosts are tried one after another, each within the time-out of the configuration.
             let (client, connection) = config.connect(tls).await?;
             // Its errors come back with the statements that meet them.
             tokio::spawn(async move { connection.await.unwrap_or_default() });
             Ok::<_, tokio_postgres::Error>(client)
         });
-        let deadline = Instant::now() + CONNECT_PATIENCE * 3;
+        let deadline = Instant::now() + CONNECT_PATIENCE;
+        let abort = connecting.abort_handle();
         match self.cores.without_core(|| super::wait::until(deadline, connecting)) {
             Some(Ok(Ok(client))) => Ok(DatabaseConnection::new(client, self.traffic.clone(), self.cores.clone())),
             Some(Ok(Err(error))) => Err(match DatabaseFailure::from(error) {
@@ -129,18 +146,35 @@ impl Pool {
                 DatabaseFailure::Refused(why) | DatabaseFailure::Busy(why) => DatabaseFailure::Lost(why),
                 failure => failure,
             }),
-            Some(Err(_)) | None => Err(DatabaseFailure::timed_out()),
+            Some(Err(_)) | None => {
+                abort.abort();
+                Err(DatabaseFailure::timed_out())
+            }
         }
     }
 
-    fn gone(&self) {
-        lock(&self.state).open -= 1;
-        self.freed.notify_one();
+    fn gone(&self, is_reader: bool) {
+        let mut state = lock(&self.state);
+        state.open -= 1;
+        state.readers -= usize::from(is_reader);
+        drop(state);
+        // Not one: who waits for a place of readers may not take it.
+        self.freed.notify_all();
     }
 
-    fn put_back(&self, connection: DatabaseConnection) {
-        lock(&self.state).idle.push(connection);
-        self.freed.notify_one();
+    /// Closes what is idle: where one connection was lost, the others may hang until a time-out finds it out.
+    fn close_idle(&self) {
+        let mut state = lock(&self.state);
+        let idle = std::mem::take(&mut state.idle);
+        state.open -= idle.len();
+    }
+
+    fn put_back(&self, connection: DatabaseConnection, is_reader: bool) {
+        let mut state = lock(&self.state);
+        state.idle.push(connection);
+        state.readers -= usize::from(is_reader);
+        drop(state);
+        self.freed.notify_all();
     }
 }
 
@@ -172,9 +206,10 @@ impl Drop for Pooled<'_> {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         if connection.clean() {
-            self.pool.put_back(connection);
+            self.pool.put_back(connection, self.is_reader);
         } else {
-            self.pool.gone();
+            self.pool.close_idle();
+            self.pool.gone(self.is_reader);
         }
     }
 }

@@ -40,8 +40,13 @@ pub(super) struct PostgresReader<'p> {
 
 impl<'p> PostgresReader<'p> {
     /// Takes a snapshot of a workspace.
-    pub(super) fn open(mut connection: Pooled<'p>, id: &str, cores: &Arc<Cores>) -> Result<Self, EngineError> {
-        let answers = connection.send(&[Command::Plain(BEGIN_READING), Command::Query(state::READ, vec![&id])])?;
+    pub(super) fn open(
+        mut connection: Pooled<'p>,
+        (id, created_at): (&str, i64),
+        cores: &Arc<Cores>,
+    ) -> Result<Self, EngineError> {
+        let read = Command::Query(state::READ, vec![&id, &created_at]);
+        let answers = connection.send(&[Command::Plain(BEGIN_READING), read])?;
         let row = answers[1].first().ok_or(EngineError::UnknownWorkspace)?;
         let LockedState { counters, figures, .. } = LockedState::read(id, row)?;
         let room = ReadRoom::of_server(cores);

@@ -21,7 +21,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_
     CREATE TABLE IF NOT EXISTS muster_version (version bigint NOT NULL)";
 /// Readers of the version wait, too: what they would read is about to change.
 const LOCK: &str = "LOCK TABLE muster_version IN ACCESS EXCLUSIVE MODE";
-const READ: &str = "SELECT max(version), current_setting('server_version_num')::bigint FROM muster_version";
+const READ: &str = "SELECT max(version), current_setting('server_version_num')::bigint, \
+    (current_setting('synchronous_commit') = 'off')::int::bigint FROM muster_version";
 
 /// The families that are tables. The counters are in the row of their workspace.
 pub(super) fn families() -> impl Iterator<Item = Family> {
@@ -59,6 +60,9 @@ fn attempt(pool: &Pool) -> Result<(), Failed> {
     let (version, server) = (read(0).unwrap_or(0), read(1).unwrap_or(0));
     if server < SERVER_MIN {
         return Err(Failed::Open(PostgresOpenError::OldServer(server / 10_000)));
+    }
+    if read(2) == Some(1) {
+        return Err(Failed::Open(PostgresOpenError::NotDurable));
     }
     match version {
         VERSION => {}

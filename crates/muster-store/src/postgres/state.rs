@@ -15,12 +15,12 @@ use tokio_postgres::types::ToSql;
 /// Seed of the checksum over the state: no family has such a number.
 const STATE_SEED: u64 = 1_003;
 
-/// Locks the row of a workspace.
+/// Locks the row of a workspace that was created at this moment: an id may have been deleted and taken again by another process.
 pub(super) const LOCK: &str = "SELECT revision, counters, figures, family_rows, family_sums, rate, state_sum \
-    FROM workspaces WHERE id = $1 AND NOT is_deleting FOR UPDATE";
+    FROM workspaces WHERE id = $1 AND created_at = $2 AND NOT is_deleting FOR UPDATE";
 /// Reads the same without a lock.
 pub(super) const READ: &str = "SELECT revision, counters, figures, family_rows, family_sums, rate, state_sum \
-    FROM workspaces WHERE id = $1 AND NOT is_deleting";
+    FROM workspaces WHERE id = $1 AND created_at = $2 AND NOT is_deleting";
 /// The time of the database in microseconds. Asked after the lock, or it would be from before the wait.
 pub(super) const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 /// Writes the state.
@@ -171,13 +171,27 @@ impl ClockOffset {
 
     /// Returns a window of the database by the monotonic clock of this process.
     pub(super) fn to_process(self, rate: &RateWindow) -> RateWindow {
-        RateWindow::new(rate.newest().cast_signed().saturating_sub(self.seconds).max(0).cast_unsigned(), *rate.spent())
+        moved(rate, self.seconds.saturating_neg())
     }
 
     /// Returns a window of this process by the clock of the database.
     pub(super) fn to_database(self, rate: &RateWindow) -> RateWindow {
-        RateWindow::new(rate.newest().cast_signed().saturating_add(self.seconds).max(0).cast_unsigned(), *rate.spent())
+        moved(rate, self.seconds)
     }
+}
+
+/// Returns a window of another clock, which is this many seconds ahead. What was spent before that clock began is older, not
+/// spent again.
+fn moved(rate: &RateWindow, seconds: i64) -> RateWindow {
+    let newest = rate.newest().cast_signed().saturating_add(seconds);
+    let before = usize::try_from(newest.saturating_neg()).unwrap_or(0);
+    let mut spent = [[0; 3]; RATE_SECONDS];
+    for (age, of) in rate.spent().iter().enumerate() {
+        if let Some(slot) = spent.get_mut(age.saturating_add(before)) {
+            *slot = *of;
+        }
+    }
+    RateWindow::new(newest.max(0).cast_unsigned(), spent)
 }
 
 #[cfg(test)]
@@ -204,6 +218,22 @@ mod tests {
             assert_eq!(read_rate(&rate_bytes(&window)), Ok(window));
         }
         assert!(read_rate(&rate_bytes(&spent())[..5]).is_err());
+    }
+
+    // Fails when `moved` takes what was spent before the process began for what it spent in its first second.
+    #[test]
+    fn what_was_spent_before_a_process_began_is_as_old_as_it_was() {
+        // The process began 30 seconds after the newest second of the window, 32 after the other.
+        let offset = ClockOffset::measured(39_000_000, Timestamp(0), 0);
+        let here = offset.to_process(&spent());
+        let left = |second: u64| {
+            here.clone()
+                .at(Moment { micros: second * 1_000_000, ..Moment::default() })
+                .spent()
+                .iter()
+                .fold([0; 3], |sum, of| [0, 1, 2].map(|n| sum[n] + of[n]))
+        };
+        assert_eq!([left(0), left(29), left(31)], [[1, 2, 3], [0, 2, 0], [0; 3]]);
     }
 
     // Fails when `to_database` subtracts, or `measured` rounds up.
