@@ -158,6 +158,13 @@ impl Cores {
         }
     }
 
+    /// Takes a core again that was given back, because the turn goes on.
+    pub(crate) fn take_back(&self) {
+        if SINCE.get().is_none() {
+            self.enter(false);
+        }
+    }
+
     /// Runs what waits for something else, without the core that the thread has.
     pub(crate) fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
         if SINCE.get().is_none() {

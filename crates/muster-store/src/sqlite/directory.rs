@@ -120,10 +120,13 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Creates an empty file that only its owner may read, if there is none. SQLite uses it as a new database and gives its
-/// journal, log and index the same mode.
+/// Creates an empty file that only its owner may read. SQLite uses it as a new database and gives its journal, log and index
+/// the same mode. A file that exists is not opened: to close it would drop the locks that SQLite has on it in this process.
+///
+/// # Errors
+/// Those of the file system, also if there is such a file.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
-    private().open(path).map(drop)
+    private().create_new(true).open(path).map(drop)
 }
 
 /// An open data directory, locked as long as this lives.

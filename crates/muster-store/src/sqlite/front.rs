@@ -23,6 +23,8 @@ const OPEN_BYTES_MIN: usize = 1 << 20;
 const OPEN_BYTES_MAX: usize = 16 << 20;
 /// A generation of up to this many bytes is filled at once for a reader: a few milliseconds.
 const SMALL_BYTES: usize = 64 << 10;
+/// How long readers do not try a fill again that failed.
+const FAILURE_KEPT: Duration = Duration::from_millis(500);
 /// How long a reader waits for a fill of somebody else before it looks whether that failed.
 const TABLES_WAIT: Duration = Duration::from_millis(10);
 /// The longest that a reader waits before a fill begins for it, so that one that polls forces no small fills.
@@ -216,8 +218,7 @@ impl Front {
         Ok(())
     }
 
-    /// The same for a reader, which waits a little if fills are expensive, and does not try again what failed: that is done
-    /// by itself.
+    /// The same for a reader, which waits a little if fills are expensive, and does not try again what has just failed.
     ///
     /// # Errors
     /// Those of [`Self::fill`], also of the last one.
@@ -225,8 +226,10 @@ impl Front {
         if self.is_filled() {
             return Ok(());
         }
-        if let Some(failure) = self.failure() {
-            return Err(failure.error);
+        if let LastFill { ended: Some(ended), failure: Some(failure), .. } = &*lock(&self.last_fill)
+            && ended.elapsed() < FAILURE_KEPT
+        {
+            return Err(failure.error.clone());
         }
         if lock(&self.unfilled).open.size() <= SMALL_BYTES {
             // Less work than to wait for a core.
@@ -338,11 +341,16 @@ impl Front {
     /// # Errors
     /// Those of the tables, such as [`EngineError::Full`] if it does not fit into the memory of the connection.
     pub(crate) fn preview(&self, conn: Connection, cores: &Cores) -> Result<Connection, EngineError> {
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        // Nobody who has a core waits for this transaction with it.
+        let _core = cores.core();
+        // With the lock of SQLite in hand, so that no two readers have a copy.
         let (filling, open) = {
             let unfilled = lock(&self.unfilled);
             (unfilled.filling.clone(), unfilled.open.clone())
         };
-        table_writer::preview(conn, filling.as_deref().into_iter().chain([&open]), cores)
+        table_writer::add_to_preview(&conn, filling.as_deref().into_iter().chain([&open]), cores)?;
+        Ok(conn)
     }
 
     /// Forgets everything, whatever the tables have: the next writer reads the files.

@@ -26,7 +26,7 @@ impl Inner {
                 Ok(true) if place < self.options.open_max => {}
                 Ok(true) => match workspace.close(&mut writer, &self.cores) {
                     Ok(()) => {}
-                    // It stays open, and is closed when that has passed.
+                    // Nothing is lost; it is closed again when that has passed.
                     Err(error @ (EngineError::Full | EngineError::Busy(_))) => {
                         workspace.queue.set_failing(Some(&error))
                     }
@@ -40,10 +40,12 @@ impl Inner {
                     if workspace.folder.join(DATABASE).exists() =>
                 {
                     *writer = None;
+                    workspace.front.abandon(&self.cores);
                     workspace.queue.set_failing(Some(&error));
                 }
                 Err(error) => {
                     *writer = None;
+                    workspace.front.abandon(&self.cores);
                     workspace.set_damaged(refusal(&workspace.folder, Some(&workspace.id), error).to_string().into());
                 }
             }

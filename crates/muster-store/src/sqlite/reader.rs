@@ -43,8 +43,11 @@ impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
         if let Err(error) = workspace.front.fill_for_reader(cores) {
-            let conn = workspace.preview(cores).map_err(|_what_it_met_too| error)?;
-            return Ok(Self { conn: Some(conn), workspace: None, room: ReadRoom::of_server(cores) });
+            match workspace.preview(cores) {
+                Ok(conn) => return Ok(Self { conn: Some(conn), workspace: None, room: ReadRoom::of_server(cores) }),
+                Err(_) if workspace.front.is_filled() => {}
+                Err(_what_it_met_too) => return Err(error),
+            }
         }
         workspace.check_readable()?;
         let conn = workspace.reader()?;

@@ -173,7 +173,7 @@ pub(crate) fn cut(conn: &Connection) -> Result<bool> {
     done
 }
 
-/// Copies all of it and empties the log; for a connection that is about to close.
-pub(crate) fn truncate(conn: &Connection) -> Result<()> {
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+/// Copies all of it and empties the log; for a connection that is about to close. False where somebody reads.
+pub(crate) fn truncate(conn: &Connection) -> Result<bool> {
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }

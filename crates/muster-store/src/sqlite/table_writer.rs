@@ -44,10 +44,11 @@ impl TableWriter {
         Ok(if cut { settings::cut(&self.conn)? } else { settings::checkpoint(&self.conn)? })
     }
 
-    /// Copies the write-ahead log into the file and closes it.
-    pub(crate) fn close(self) -> Result<(), EngineError> {
-        settings::truncate(&self.conn)?;
-        self.conn.close().map_err(|(_, error)| error.into())
+    /// Copies the write-ahead log into the file and closes it. Returns whether the log is empty: not where somebody reads.
+    pub(crate) fn close(self) -> Result<bool, EngineError> {
+        let is_cut = settings::truncate(&self.conn)?;
+        self.conn.close().map_err(|(_, error)| error)?;
+        Ok(is_cut)
     }
 
     /// Runs `change` in a transaction, and commits what it changed if it says so. Returns how long the commit took. The
@@ -64,7 +65,9 @@ impl TableWriter {
             conn.execute_batch("ROLLBACK").map_err(|error| not_committed(error.into()))?;
             *state = StoredState::load(conn).map_err(not_committed)?;
         }
-        conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| not_committed(error.into()))?;
+        // A reader over a full disk, or somebody's shell, may hold the lock for a while.
+        let begun = cores.without_core(|| conn.execute_batch("BEGIN IMMEDIATE"));
+        begun.map_err(|error| not_committed(error.into()))?;
         let before = state.clone();
         let ended = run(conn, (state, &before), (cores, is_last), change);
         if !matches!(ended, Ok((_, Some(_)))) {
@@ -90,16 +93,15 @@ impl TableWriter {
     }
 }
 
-/// Begins a transaction that has these generations over the tables, unless the tables have them, and is never committed.
-pub(super) fn preview<'g>(
-    conn: Connection,
+/// Adds generations to a transaction that is never committed, unless the tables have them.
+pub(super) fn add_to_preview<'g>(
+    conn: &Connection,
     generations: impl Iterator<Item = &'g Generation>,
     cores: &Cores,
-) -> Result<Connection, EngineError> {
-    conn.execute_batch("BEGIN IMMEDIATE")?;
-    let before = StoredState::load(&conn)?;
+) -> Result<(), EngineError> {
+    let before = StoredState::load(conn)?;
     let mut state = before.clone();
-    let rows = RowStatements::new(&conn);
+    let rows = RowStatements::new(conn);
     for generation in generations {
         let is_new = |group: u64| group > state.figures.group;
         if let Some((counters, figures)) = generation.state.filter(|(_, figures)| is_new(figures.group)) {
@@ -107,9 +109,7 @@ pub(super) fn preview<'g>(
             (state.counters, state.figures) = (counters, figures);
         }
     }
-    state.save(&rows, Some(&before))?;
-    drop(rows);
-    Ok(conn)
+    state.save(&rows, Some(&before))
 }
 
 /// Nothing counts before the commit, and the transaction is taken back.

@@ -177,7 +177,9 @@ impl SqliteWorkspace {
         *writer = None;
         self.pages.store(0, Ordering::Relaxed);
         self.finish.store(false, Ordering::Release);
-        self.is_cut();
-        tables.map_or(Ok(()), TableWriter::close)
+        if tables.map_or(Ok(true), TableWriter::close)? {
+            self.is_cut();
+        }
+        Ok(())
     }
 }

@@ -30,7 +30,7 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The database within a workspace's folder.
 pub(crate) const DATABASE: &str = "muster.db";
@@ -39,6 +39,9 @@ pub(crate) const SYNCED: &str = "synced";
 /// The part of a writer's page cache that its reading connection may take beside it: what it keeps is out of date after
 /// each fill.
 const READS_SHARE: usize = 4;
+
+/// How long groups write the tables after one found no room in the log: each would be decided twice.
+const LOG_RETRIED: Duration = Duration::from_secs(1);
 
 /// The open writer of one workspace.
 pub(crate) struct Writer {
@@ -52,6 +55,8 @@ pub(crate) struct Writer {
     bindings_failed: bool,
     /// The last group asked questions about all rows, as the next one probably does.
     asks: bool,
+    /// When a group last found no room in the log.
+    log_failed: Option<Instant>,
     /// What its connections may keep in memory, in KiB.
     cache_kib: usize,
     /// The latest moment that a decision took, also one that stored nothing.
@@ -184,7 +189,18 @@ impl Writer {
         let reads = settings::reader(&folder.join(DATABASE))?;
         front.start(tables, log);
         let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
-        Ok(Self { front, reads, synced, state, bindings, bindings_failed: false, asks: false, cache_kib: 0, now })
+        Ok(Self {
+            front,
+            reads,
+            synced,
+            state,
+            bindings,
+            bindings_failed: false,
+            asks: false,
+            log_failed: None,
+            cache_kib: 0,
+            now,
+        })
     }
 
     /// Takes its share of memory among this many writers.
@@ -241,7 +257,10 @@ impl Writer {
                 Err(Stop::BrokenRow(_)) => {}
                 Err(Stop::Failed(failure)) if failure.poison => return failure.into(),
                 // The tables may have room where the log cannot grow.
-                Err(Stop::Failed(_)) => {}
+                Err(Stop::Failed(_)) => {
+                    self.log_failed = Some(Instant::now());
+                    run.cores.take_back();
+                }
             }
         }
         match self.attempt(run, |writer, run| writer.write_tables(rest, refused, run)) {
@@ -270,11 +289,18 @@ impl Writer {
     }
 
     /// Whether the next group may be logged. What the binding map does not have yet is read from the tables, and a probe
-    /// is for their disk. A group that ends beyond a bound must write the tables anyway: over young answers, or with more
+    /// is for their disk, and says how a commit ended that was in doubt: until then no group may be in the log whose number
+    /// the tables may have. A group that ends beyond a bound must write the tables anyway: over young answers, or with more
     /// refused requests than are kept, each would be synced twice.
     fn may_log(&self, refused: u64, run: &GroupRun<'_>) -> bool {
         let is_on = run.bounds.redo_bytes > 0 && self.state.is_within(run.bounds, refused);
-        is_on && !self.asks && !run.probe && !self.bindings.is_loading() && self.front.failure().is_none()
+        let has_just_failed = self.log_failed.is_some_and(|at| at.elapsed() < LOG_RETRIED);
+        is_on
+            && !has_just_failed
+            && !self.asks
+            && !run.probe
+            && !self.bindings.is_loading()
+            && self.front.failure().is_none()
     }
 
     /// Loads the first slice of the binding map, or the one that failed before.

@@ -80,6 +80,53 @@ fn a_log_with_a_group_that_the_tables_lack_is_not_emptied() {
     assert!(tables_have(dir.path(), 1));
 }
 
+// Fails when `RedoLog::clear` leaves a file alone that it believes to be empty: a closed workspace would not be readable.
+#[test]
+fn a_file_that_found_room_for_a_part_alone_is_emptied_too() {
+    let dir = TempDir::new().unwrap();
+    let front = front(dir.path());
+    FILES.map(|name| fs::write(dir.path().join(name), [0; 4_096]).unwrap());
+    assert!(matches!(front.clear_log(), Ok(true)));
+    assert_eq!(FILES.map(|name| fs::metadata(dir.path().join(name)).unwrap().len()), [0, 0]);
+}
+
+// Fails when `TableWriter::close` believes every checkpoint: what was erased would stay in the log unnoticed.
+#[test]
+fn a_write_ahead_log_that_somebody_reads_is_not_empty_when_its_writer_is_closed() {
+    for is_read in [true, false] {
+        let (dir, cores) = (TempDir::new().unwrap(), Cores::new(1));
+        let front = front(dir.path());
+        logged(&front, 1, 10);
+        assert_eq!(front.fill(&cores), Ok(()));
+        let reader = settings::reader(&dir.path().join("muster.db")).unwrap();
+        if is_read {
+            reader.execute_batch("BEGIN; SELECT 1 FROM engine;").unwrap();
+        }
+        logged(&front, 2, 10);
+        let tables = front.close(&cores).unwrap().unwrap();
+        tables.conn.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(tables.close(), Ok(!is_read));
+    }
+}
+
+// Fails when `directory::make_private` opens a file that exists: to close it drops the locks of the process, and a shell that
+// is closed then takes the write-ahead log away.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_writer_that_is_opened_leaves_the_locks_of_readers() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = TempDir::new().unwrap();
+    let database = dir.path().join("muster.db");
+    drop(front(dir.path()));
+    let inode = format!(":{} ", fs::metadata(&database).unwrap().ino());
+    let locks = || fs::read_to_string("/proc/locks").unwrap().lines().filter(|line| line.contains(&inode)).count();
+    let reader = settings::reader(&database).unwrap();
+    reader.query_row("SELECT count(*) FROM engine", [], |_| Ok(())).unwrap();
+    assert_eq!(locks(), 1);
+    let _writer = settings::writer(&database).unwrap();
+    assert_eq!(locks(), 1);
+}
+
 // Fails when `RedoLog::append` says `NotStored` of a failed sync.
 #[test]
 fn nobody_knows_whether_a_group_is_stored_whose_sync_failed() {
@@ -192,7 +239,9 @@ fn what_cannot_be_filled_is_read_over_the_tables_and_stored_nowhere() {
     // The first of them is filled between the look at the generations and the transaction.
     let filling = lock(&front.unfilled).filling.clone().unwrap();
     assert_eq!(front.fill(&cores), Ok(()));
-    let conn = table_writer::preview(settings::preview(&database).unwrap(), [&*filling].into_iter(), &cores).unwrap();
+    let conn = settings::preview(&database).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(table_writer::add_to_preview(&conn, [&*filling].into_iter(), &cores), Ok(()));
     drop(conn);
     assert!(tables_have(dir.path(), 50));
     assert_eq!(read(), [50, 50]);

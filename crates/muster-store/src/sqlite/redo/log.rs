@@ -99,8 +99,12 @@ impl RedoLog {
         if end > *length {
             let more = (*length).clamp(GROWTH_MIN, GROWTH_MAX);
             let zeros = vec![0; usize::try_from(end + more - *length).unwrap_or(0)];
-            file.write_all_at(&zeros, *length).map_err(not_stored)?;
-            *length = end + more;
+            // A part of them may be written, and is to be removed when the log is emptied.
+            let before = std::mem::replace(length, end + more);
+            if let Err(error) = file.write_all_at(&zeros, before) {
+                *length = file.metadata().map_or(end, |file| file.len());
+                return Err(not_stored(error));
+            }
         }
         if self.end == FILE_HEAD as u64 {
             let file_head = [FILE_MAGIC, self.salt.to_le_bytes(), check(self.seed)].concat();
@@ -129,7 +133,7 @@ impl RedoLog {
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         self.end = FILE_HEAD as u64;
         for (file, length) in self.files.iter().zip(&mut self.lengths) {
-            if *length > 0 {
+            if file.metadata()?.len() > 0 {
                 file.set_len(0)?;
                 *length = 0;
                 sync(file)?;
