@@ -123,7 +123,7 @@ fn of_two_servers_one_is_killed_and_nothing_acknowledged_is_lost_or_torn() {
             if is_victim {
                 server.kill();
             } else {
-                // The others go on without it.
+                // The other one continues without it.
                 std::thread::sleep(moment);
             }
         };
