@@ -1,16 +1,20 @@
 //! What a group costs in round trips.
 
 use super::rig::with_database;
+use muster_core::change::Changes;
 use muster_core::command::{Action, Body, CustomerElement, Element, EventElement, GivenIdentifier, Import};
 use muster_core::decide::{ImportDecision, Wire};
-use muster_core::decision::Mode;
+use muster_core::decision::{Mode, Step};
+use muster_core::facts::Needs;
+use muster_core::id::ProfileNo;
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{ElementKind, Route};
 use muster_core::outcome::{Applied, ImportOutcome, RecordedAnswer};
+use muster_core::record::Counters;
 use muster_core::settings::Settings;
 use muster_core::value::Value;
 use muster_core::warning::Warnings;
-use muster_store::conformance::rig::{id, wait, workspace};
+use muster_store::conformance::rig::{Decide, Made, id, wait, workspace};
 use muster_store::engine::{Engine, Workspace, apply};
 use muster_store::postgres::PostgresEngine;
 use std::sync::Arc;
@@ -80,8 +84,8 @@ pub(crate) fn import(engine: &PostgresEngine, elements: Vec<Element>) -> u64 {
     engine.group_round_trips() - before
 }
 
-// Fails when `Plan` leaves a family out that an import asks for, when `WorkingSet::write_pending` writes family by family, or
-// when `FactSource::prefetch` is not called.
+// Fails when `PostgresTables::begin` reads nothing ahead, when `Plan` leaves a family out that an import asks for, or when
+// `ROWS_AT_A_TIME` is 64.
 #[test]
 fn an_import_takes_three_round_trips_whatever_its_elements() {
     with_database(|server| {
@@ -100,5 +104,29 @@ fn an_import_takes_three_round_trips_whatever_its_elements() {
         assert_eq!(counts, [3; 12]);
         let counters = engine.counters(&id("shop"));
         assert_eq!((counters.users, counters.events), (400, 400), "event ids are known");
+    });
+}
+
+// Fails when `PREFETCHES` is false.
+#[test]
+fn what_a_second_round_asks_for_is_one_more_round_trip() {
+    with_database(|server| {
+        let engine = server.home().open();
+        engine.create_workspace(&workspace("shop")).unwrap();
+        let mut counts = Vec::new();
+        for ids in [1, 40] {
+            let decide: Decide<()> = Box::new(move |facts, _| {
+                if facts.records.is_empty() {
+                    return Step::NeedMore(Needs { records: (1..=ids).map(ProfileNo).collect(), ..Needs::default() });
+                }
+                let counters = Counters { seq: facts.counters.seq + 1, ..facts.counters };
+                Step::Done(Changes { rows: Vec::new(), counters, rate: None }, ())
+            });
+            let before = engine.group_round_trips();
+            wait(apply(&engine, &id("shop"), Made { needs: Needs::default(), decide }, Mode::Commit)).unwrap();
+            counts.push(engine.group_round_trips() - before);
+        }
+        // Begin, read, commit: there is nothing to write but the state.
+        assert_eq!(counts, [3, 3]);
     });
 }
