@@ -43,6 +43,16 @@ impl GroupTables<'_, '_> {
         table::answers(self.rows, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
     }
 
+    /// Writes a row, notes what it replaced, and sees to the sum of its family.
+    pub(crate) fn write_one(&mut self, family: Family, row: &mut RowWrite<'_>) -> Result<(), EngineError> {
+        if row.stored != StoredSum::Absent {
+            row.stored_bytes = bounded_bytes(self.rows, family, &row.cells[..family.key_columns()])?;
+        }
+        row.stored = StoredSum::found(self.write_row(family, row)?);
+        self.sums.replace(family, row.stored.sum(), row.sum);
+        Ok(())
+    }
+
     /// Writes a row; returns the checksum of the one that it replaced.
     fn write_row(&self, family: Family, row: &RowWrite<'_>) -> Result<Option<i64>, EngineError> {
         let (cells, key) = (&row.cells, &row.cells[..family.key_columns()]);
@@ -116,13 +126,7 @@ impl Tables for GroupTables<'_, '_> {
 
     fn write(&mut self, writes: &mut [FamilyWrites<'_>]) -> Result<(), EngineError> {
         for FamilyWrites { family, rows } in writes {
-            for row in rows {
-                if row.stored != StoredSum::Absent {
-                    row.stored_bytes = bounded_bytes(self.rows, *family, &row.cells[..family.key_columns()])?;
-                }
-                row.stored = StoredSum::found(self.write_row(*family, row)?);
-                self.sums.replace(*family, row.stored.sum(), row.sum);
-            }
+            rows.iter_mut().try_for_each(|row| self.write_one(*family, row))?;
         }
         Ok(())
     }

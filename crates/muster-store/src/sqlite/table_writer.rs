@@ -11,7 +11,6 @@ use crate::engine::EngineError;
 use crate::family::{Family, FamilySums};
 use crate::queue::cores::Cores;
 use crate::queue::group::GroupFailure;
-use crate::working_set::{FamilyWrites, Tables as _};
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
 
@@ -154,11 +153,8 @@ fn write_rows(
     cores: &Cores,
 ) -> Result<(), EngineError> {
     let mut tables = GroupTables { rows, sums };
-    generation.for_each(|family, FilledRow { write, may_be_absent }| {
-        let mut writes = [FamilyWrites { family, rows: vec![write] }];
-        tables.write(&mut writes)?;
-        let [FamilyWrites { rows, .. }] = writes;
-        let Some(write) = rows.first() else { return Ok(()) };
+    generation.for_each(|family, FilledRow { mut write, may_be_absent }| {
+        tables.write_one(family, &mut write)?;
         let is_missed = write.sum.is_none() && write.stored.sum().is_none();
         if is_missed && !may_be_absent && !matches!(family, Family::Holders | Family::Former) {
             return Err(EngineError::Broken("a fill deletes a row that is not there".into()));
