@@ -158,7 +158,7 @@ impl Cores {
         }
     }
 
-    /// Takes a core again that was given back, because the turn goes on.
+    /// Takes a core again that was given back, because the turn is not over.
     pub(crate) fn take_back(&self) {
         if SINCE.get().is_none() {
             self.enter(false);
