@@ -111,3 +111,19 @@ fn rows_are_removed_of_a_workspace_that_is_still_deleted_alone() {
         });
     });
 }
+
+// Fails when `migrate` does not try again.
+#[test]
+fn nodes_that_start_together_over_an_empty_database_make_its_tables_once() {
+    with_database(|server| {
+        for _ in 0..5 {
+            let home = server.home();
+            std::thread::scope(|scope| {
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| home.open())).collect();
+                let nodes: Vec<_> = starts.into_iter().map(|start| start.join().unwrap()).collect();
+                assert_eq!(nodes[0].create_workspace(&workspace("shop")), Ok(Created::Made));
+                assert_eq!(run(&nodes[0], &id("shop"), Mode::Commit, next), Ok(1));
+            });
+        }
+    });
+}
