@@ -44,6 +44,8 @@ const SECONDS_MAX: f64 = 1.0;
 const GROWTH_MIB_MAX: f64 = 64.0;
 /// What is faster at 4n, in seconds, tells no exponent: the sync of the commit varies as much.
 const MEASURABLE: f64 = 0.015;
+/// The same as a share of what one element takes: the fixed cost of a large profile varies by as much from run to run.
+const MEASURABLE_SHARE: f64 = 0.5;
 /// The least that n elements count as, in seconds; below it the quotient is one of two accidents.
 const LEAST: f64 = 0.001;
 
@@ -184,7 +186,7 @@ impl Verdict {
 /// is too fast to tell.
 fn exponent((n, small): (usize, &Measured), (four, large): (usize, &Measured)) -> Option<f64> {
     let grown = large.seconds - large.one;
-    if grown < MEASURABLE || four <= n {
+    if grown < MEASURABLE.max(large.one * MEASURABLE_SHARE) || four <= n {
         return None;
     }
     let times = grown / (small.seconds - small.one).max(LEAST);
@@ -229,6 +231,14 @@ mod tests {
     #[test]
     fn what_is_too_fast_tells_no_exponent() {
         assert_eq!(exponent((100, &measured_at(0.001)), (400, &measured_at(0.016))), None);
+    }
+
+    #[test]
+    fn what_varies_with_the_fixed_cost_tells_no_exponent_and_a_square_above_it_does() {
+        let measured = |seconds| Measured { one: 0.080, ..measured_at(seconds) };
+        assert_eq!(exponent((100, &measured(0.082)), (400, &measured(0.106))), None);
+        let found = exponent((100, &measured(0.083)), (400, &measured(0.128))).expect("it can be measured");
+        assert!((found - 2.0).abs() < 0.01, "{found}");
     }
 
     #[test]
