@@ -88,19 +88,19 @@ fn the_event_ids_of_a_deleted_user_are_forgotten_and_those_of_others_are_not() {
     );
 }
 
+/// A server whose data is in a directory.
+fn on_disk(path: &Path) -> World {
+    let path = path.to_owned();
+    let storage = Storage::Directory { path, accept_loss: false, accept_catalogue: false, accept_clock: false };
+    World::with(|options| options.storage = storage, |_| {})
+}
+
 // Fails when `Sweep::sweep` leaves what is noted of former identifiers: `verify` finds it told by nobody.
 #[test]
 fn what_a_deleted_user_held_once_goes_with_it() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("data");
-    let at = path.clone();
-    let world = World::with(
-        |options| {
-            options.storage =
-                Storage::Directory { path: at, accept_loss: false, accept_catalogue: false, accept_clock: false }
-        },
-        |_| {},
-    );
+    let world = on_disk(&path);
     let workspace = resolving(&world);
     workspace.results(&json!([
         customer("c1", "a@example.test"),
@@ -133,14 +133,7 @@ fn what_a_deleted_user_was_is_soon_in_no_file() {
     const SECRET: &str = "asha@example.test";
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("data");
-    let at = path.clone();
-    let world = World::with(
-        |options| {
-            options.storage =
-                Storage::Directory { path: at, accept_loss: false, accept_catalogue: false, accept_clock: false }
-        },
-        |_| {},
-    );
+    let world = on_disk(&path);
     let workspace = resolving(&world);
     workspace.results(&json!([customer("c1", SECRET)]));
     assert!(is_on_disk(&path, SECRET), "the search finds what is there");
