@@ -340,7 +340,7 @@ impl Front {
     ///
     /// # Errors
     /// Those of the tables, such as [`EngineError::Full`] if it does not fit into the memory of the connection.
-    pub(crate) fn preview(&self, conn: Connection, cores: &Cores) -> Result<Connection, EngineError> {
+    pub(crate) fn overlay(&self, conn: Connection, cores: &Cores) -> Result<Connection, EngineError> {
         conn.execute_batch("BEGIN IMMEDIATE")?;
         // Nobody who has a core waits for this transaction with it.
         let _core = cores.core();
@@ -349,7 +349,7 @@ impl Front {
             let unfilled = lock(&self.unfilled);
             (unfilled.filling.clone(), unfilled.open.clone())
         };
-        table_writer::add_to_preview(&conn, filling.as_deref().into_iter().chain([&open]), cores)?;
+        table_writer::add_to_overlay(&conn, filling.as_deref().into_iter().chain([&open]), cores)?;
         Ok(conn)
     }
 

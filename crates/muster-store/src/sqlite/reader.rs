@@ -43,7 +43,7 @@ impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
         if let Err(error) = workspace.front.fill_for_reader(cores) {
-            match workspace.preview(cores) {
+            match workspace.overlay(cores) {
                 Ok(conn) => return Ok(Self { conn: Some(conn), workspace: None, room: ReadRoom::of_server(cores) }),
                 Err(_) if workspace.front.is_filled() => {}
                 Err(_what_it_met_too) => return Err(error),

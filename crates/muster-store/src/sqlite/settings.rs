@@ -97,7 +97,7 @@ pub(crate) fn reader(path: &Path) -> Result<Connection> {
 
 /// A connection that reads what it writes and never commits. What does not fit into its memory would be written to the
 /// disk, which is full.
-pub(crate) fn preview(path: &Path) -> Result<Connection> {
+pub(crate) fn overlay(path: &Path) -> Result<Connection> {
     let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.pragma_update(None, "wal_autocheckpoint", "0")?;
     conn.pragma_update(None, "cache_size", "-65536")?;

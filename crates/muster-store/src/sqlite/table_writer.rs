@@ -93,7 +93,7 @@ impl TableWriter {
 }
 
 /// Adds generations to a transaction that is never committed, unless the tables have them.
-pub(super) fn add_to_preview<'g>(
+pub(super) fn add_to_overlay<'g>(
     conn: &Connection,
     generations: impl Iterator<Item = &'g Generation>,
     cores: &Cores,

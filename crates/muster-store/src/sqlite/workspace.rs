@@ -140,8 +140,8 @@ impl SqliteWorkspace {
     }
 
     /// A connection whose open transaction has what the tables lack; it is to be closed.
-    pub(crate) fn preview(&self, cores: &Cores) -> Result<Connection, EngineError> {
-        self.front.preview(settings::preview(&self.folder.join(DATABASE))?, cores)
+    pub(crate) fn overlay(&self, cores: &Cores) -> Result<Connection, EngineError> {
+        self.front.overlay(settings::overlay(&self.folder.join(DATABASE))?, cores)
     }
 
     /// Returns a reading connection for later use.

@@ -217,14 +217,14 @@ fn a_fill_that_finds_no_room_loses_nothing_and_is_done_when_there_is_room() {
     assert!(tables_have(dir.path(), 50));
 }
 
-// Fails when `Front::preview` leaves out a generation, or `table_writer::preview` writes one again that the tables have.
+// Fails when `Front::overlay` leaves out a generation, or `table_writer::add_to_overlay` writes one again that the tables have.
 #[test]
 fn what_cannot_be_filled_is_read_over_the_tables_and_stored_nowhere() {
     let (dir, cores) = (TempDir::new().unwrap(), Cores::new(1));
     let database = dir.path().join("muster.db");
     let front = front(dir.path());
     let read = || {
-        let conn = front.preview(settings::preview(&database).unwrap(), &cores).unwrap();
+        let conn = front.overlay(settings::overlay(&database).unwrap(), &cores).unwrap();
         let of = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         [of("SELECT count(*) FROM event_ids"), of("SELECT group_no FROM engine")]
     };
@@ -241,9 +241,9 @@ fn what_cannot_be_filled_is_read_over_the_tables_and_stored_nowhere() {
     // The first of them is filled between the look at the generations and the transaction.
     let filling = lock(&front.unfilled).filling.clone().unwrap();
     assert_eq!(front.fill(&cores), Ok(()));
-    let conn = settings::preview(&database).unwrap();
+    let conn = settings::overlay(&database).unwrap();
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(table_writer::add_to_preview(&conn, [&*filling].into_iter(), &cores), Ok(()));
+    assert_eq!(table_writer::add_to_overlay(&conn, [&*filling].into_iter(), &cores), Ok(()));
     drop(conn);
     assert!(tables_have(dir.path(), 50));
     assert_eq!(read(), [50, 50]);
