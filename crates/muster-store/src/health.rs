@@ -1,5 +1,6 @@
 //! The health of an engine, for readiness and metrics: problems, and figures that commits count without locks.
 
+use crate::error::EngineError;
 use crate::sync::lock;
 use muster_core::id::WorkspaceId;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,6 +82,34 @@ fn count(buckets: &[AtomicU64], bounds: &[u64], n: u64) {
     buckets[bucket].fetch_add(1, Ordering::Relaxed);
 }
 
+/// Decisions that were taken from a queue, counted until they are answered, however that comes.
+pub(crate) struct Running<'g>(&'g AtomicU64, u64);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+impl Health {
+    /// Adds why a workspace cannot be written, if it cannot.
+    pub(crate) fn add_failing(&mut self, failing: Option<EngineError>) {
+        match failing {
+            None => {}
+            Some(EngineError::Clock(why)) => self.clock = Some(why),
+            Some(error) => drop(self.failed.get_or_insert_with(|| error.to_string().into())),
+        }
+    }
+
+    /// Counts a clock that cannot be believed as a failure, after all others.
+    pub(crate) fn with_clock(mut self) -> Self {
+        if let Some(why) = self.clock {
+            self.failed.get_or_insert_with(|| EngineError::Clock(why).to_string().into());
+        }
+        self
+    }
+}
+
 impl Gauges {
     /// Records the first reason why nothing can be written in this process any more.
     pub(crate) fn fail(&self, why: Arc<str>) {
@@ -95,6 +124,11 @@ impl Gauges {
         self.commit_us_sum.fetch_add(us, Ordering::Relaxed);
         count(&self.commit_us, &COMMIT_BUCKETS_US, us);
         count(&self.group_sizes, &GROUP_BUCKETS, decisions);
+    }
+
+    /// Counts decisions that were taken from a queue among the queued ones until the result is dropped.
+    pub(crate) fn running(&self, decisions: usize) -> Running<'_> {
+        Running(&self.queued, decisions as u64)
     }
 
     /// Returns all figures; the engine adds its own.

@@ -193,19 +193,12 @@ impl Engine for PostgresEngine {
         let mut health = self.inner.gauges.health();
         health.clock = self.inner.clock_check.distrust(&*self.inner.clock);
         for workspace in self.inner.all_workspaces() {
-            match workspace.queue.failing() {
-                None => {}
-                Some(EngineError::Clock(why)) => health.clock = Some(why),
-                Some(error) => drop(health.failed.get_or_insert_with(|| error.to_string().into())),
-            }
+            health.add_failing(workspace.queue.failing());
         }
         if let Some(why) = &*lock(&self.inner.unreachable) {
             health.failed.get_or_insert_with(|| why.clone());
         }
-        if let Some(why) = health.clock {
-            health.failed.get_or_insert_with(|| EngineError::Clock(why).to_string().into());
-        }
-        health
+        health.with_clock()
     }
 
     fn close(&self) {

@@ -303,19 +303,12 @@ impl Engine for Sqlite {
         for workspace in self.inner.all_workspaces() {
             health.wal_bytes += workspace.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
             health.redo_bytes += workspace.front.unfilled_bytes();
-            match workspace.queue.failing() {
-                None => {}
-                Some(EngineError::Clock(why)) => health.clock = Some(why),
-                Some(error) => drop(health.failed.get_or_insert_with(|| error.to_string().into())),
-            }
+            health.add_failing(workspace.queue.failing());
             if let Some(why) = workspace.damaged() {
                 health.troubles.push(Trouble::Damaged { workspace: workspace.id.clone(), why: why.clone() });
             }
         }
-        if let Some(why) = health.clock {
-            health.failed.get_or_insert_with(|| EngineError::Clock(why).to_string().into());
-        }
-        health
+        health.with_clock()
     }
 
     fn close(&self) {

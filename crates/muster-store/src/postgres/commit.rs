@@ -13,27 +13,18 @@ use crate::sync::lock;
 use muster_core::time::Timestamp;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 impl BatchServer<PostgresWorkspace> for PostgresInner {
     fn serve(&self, workspace: &Arc<PostgresWorkspace>) -> bool {
         let core = self.cores.core();
         let batch = workspace.queue.take(&self.options.bounds);
-        let _running = Running(&self.gauges.queued, batch.jobs.len() as u64);
+        let _running = self.gauges.running(batch.jobs.len());
         // A panic of the engine's own code: its transaction is taken back, its callers see that they are not answered, and
         // nothing is kept from one group to the next that could be wrong.
         let _panicked = catch_unwind(AssertUnwindSafe(|| commit_batch(self, workspace, batch)));
         drop(core);
         workspace.queue.batch_done(false)
-    }
-}
-
-/// Decisions that were taken from a queue, counted until they are answered, however that comes.
-struct Running<'a>(&'a AtomicU64, u64);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 

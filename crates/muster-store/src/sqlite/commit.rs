@@ -14,7 +14,7 @@ use crate::queue::run_queue::BatchServer;
 use crate::queue::{Batch, Configuring, fail_jobs};
 use crate::sync::lock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 impl BatchServer<SqliteWorkspace> for Inner {
@@ -43,7 +43,7 @@ fn poison(inner: &Inner, workspace: &SqliteWorkspace, why: Arc<str>) {
 /// so that neither its own decisions nor other workspaces wait for all of it.
 fn commit(inner: &Inner, workspace: &Arc<SqliteWorkspace>) -> bool {
     let batch = workspace.queue.take(&inner.options.bounds);
-    let _running = Running(&inner.gauges.queued, batch.jobs.len() as u64);
+    let _running = inner.gauges.running(batch.jobs.len());
     workspace.used.store(inner.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
     // A thread that closes the workspace may have the lock and wait for a fill, which may wait for this core.
     let mut writer = inner.cores.without_core(|| lock(&workspace.writer));
@@ -52,15 +52,6 @@ fn commit(inner: &Inner, workspace: &Arc<SqliteWorkspace>) -> bool {
         inner.fill_queue.push(Unfilled::new(workspace));
     }
     writer.as_mut().is_some_and(|writer| writer.load_more_bindings(&inner.cores))
-}
-
-/// Decisions that were taken from a queue, counted until they are answered, however that comes.
-struct Running<'a>(&'a AtomicU64, u64);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
 }
 
 fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<Writer>, batch: Batch) {
